@@ -1,0 +1,30 @@
+"""Core layers against Keras."""
+
+import numpy as np
+import pytest
+from agreement import Case, agrees_with_keras, cases
+
+pytestmark = pytest.mark.keras
+
+INTEGERS = np.array([[0, 3, 1], [2, 0, 0]], "int32")
+
+
+@cases(
+    Case("Dense", (4, 5), {"units": 3}),
+    Case("Dense", (4, 5), {"units": 3, "use_bias": False, "activation": "relu"}),
+    Case("Dense", (2, 3, 5), {"units": 4, "activation": "softmax"}),
+    Case("Dense", (2, 3, 2, 5), {"units": 1, "activation": "sigmoid"}),
+    Case("Dense", (2, 3, 5), {"units": 4}, mask=[[1, 1, 0], [1, 0, 0]]),
+    Case("EinsumDense", (4, 5), {"equation": "ab,bc->ac", "output_shape": 3, "bias_axes": "c"}),
+    Case("EinsumDense", (4, 5, 2), {"equation": "abc,cd->abd", "output_shape": (None, 3), "bias_axes": "d"}),
+    Case("EinsumDense", (4, 5, 2), {"equation": "...x,xy->...y", "output_shape": 3, "activation": "relu"}),
+    Case("EinsumDense", (4, 5, 6), {"equation": "abc,bde->ade", "output_shape": (2, 3), "bias_axes": "d"}),
+    Case("EinsumDense", (4, 5, 6), {"equation": "abc,cde->abde", "output_shape": (None, 2, 3), "bias_axes": "de"}),
+    Case("Embedding", INTEGERS, {"input_dim": 4, "output_dim": 2}),
+    Case("Embedding", INTEGERS, {"input_dim": 4, "output_dim": 2, "mask_zero": True}),
+    Case("Masking", np.array([[[1, 2], [0, 0]], [[3, 3], [3, 0]]], "float32"), {"mask_value": 0.0}),
+    Case("Masking", np.array([[[1, 2], [0, 0]], [[3, 3], [3, 0]]], "float32"), {"mask_value": 3}),
+    Case("Identity", (2, 3)),
+)
+def test_layer_agrees_with_keras(case, tmp_path):
+    agrees_with_keras(case, tmp_path)

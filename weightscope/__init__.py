@@ -1,0 +1,30 @@
+"""Open any saved Keras model, see every weight with its meaning, and replay ``predict`` in NumPy.
+
+    import weightscope
+
+    model = weightscope.load("model.h5")
+    model.layers[0].weights["kernel"].array
+    weightscope.replay(model, x)["dense"]
+    weightscope.predict(model, x)
+
+Names are loaded at their first use, so that importing weightscope costs nothing.
+"""
+
+__version__ = "0.1.0"
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from weightscope.layers import Layer, Model, Weight, keras_layer
+    from weightscope.loading import load
+    from weightscope.replaying import Trace, predict, replay
+
+__all__ = ["Layer", "Model", "Trace", "Weight", "keras_layer", "load", "predict", "replay"]
+
+
+def __getattr__(name):
+    if name not in __all__:
+        raise AttributeError(f"module 'weightscope' has no attribute {name!r}")
+    from weightscope import layers, loading, replaying
+
+    home = next(module for module in (loading, replaying, layers) if hasattr(module, name))
+    return getattr(home, name)

@@ -1,0 +1,195 @@
+"""Which stored array is which weight: by path in Keras 3's layout, by order in the legacy one; and the ledger."""
+
+import re
+from dataclasses import dataclass, field
+
+from weightscope.layers.base import Unknown, Weight
+from weightscope.layers.models import Loose, Model
+
+
+@dataclass
+class Ledger:
+    """Where every array of a file went: ``total == claimed + optimizer + state + len(unclaimed)``.
+
+    ``claimed``: arrays that are some layer's weight; ``optimizer``: its state; ``state``: counters of random
+    generators; ``unclaimed``: paths of the rest. ``problems``: what did not fit, a line each.
+    """
+
+    total: int
+    claimed: int
+    optimizer: int
+    state: int
+    unclaimed: list[str]
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def closes(self):
+        """Whether every array is accounted for exactly once."""
+        return self.total == self.claimed + self.optimizer + self.state + len(self.unclaimed)
+
+
+def bind(model, saved):
+    """Give each weight of ``model`` its array in ``saved`` and return the Ledger.
+
+    Layers of unknown classes take all arrays kept under their name. A layer whose arrays do not fit stays unbound:
+    its arrays are listed as unclaimed, and the ledger's problems say why.
+    """
+    free = {path: stored for path, stored in saved.arrays.items() if path not in set(saved.optimizer)}
+    problems = []
+    if saved.order is None and isinstance(model, Loose):
+        for layer in model.layers:
+            _claim_all(layer, _join(layer.name, "vars"), free)
+    elif saved.order is None:
+        _bind_folder(model, "", free)
+    else:
+        _bind_in_order(model, saved, free, problems)
+    state = [path for path in free if _is_random_state(path)]
+    unclaimed = [path for path in free if path not in set(state)]
+    claimed = sum(1 for _ in bound_weights(model))
+    return Ledger(len(saved.arrays), claimed, len(saved.optimizer), len(state), unclaimed, problems)
+
+
+def bound_weights(layer):
+    """Yield every weight of a layer and its parts that has an array."""
+    for weight in layer.all_weights():
+        if weight.stored is not None:
+            yield weight
+
+
+def _is_random_state(path):
+    return re.search(r"(^|/)(seed_generator|[^/]*seed_generator[^/]*)/vars/\d+$", path) is not None
+
+
+def _take(weight, path, free):
+    stored = free.pop(path, None)
+    if stored is not None:
+        weight.stored = stored
+
+
+# Keras 3: the path tells.
+
+def _bind_folder(layer, folder, free):
+    """Bind ``layer`` to the group ``folder``: ``vars/0``, ``vars/1``, … and a group for each part."""
+    if isinstance(layer, Unknown):
+        _claim_all(layer, folder, free)
+        return
+    counts = {}
+    for weight in layer.weights.values():
+        index = counts[weight.at] = counts.get(weight.at, -1) + 1
+        _take(weight, _join(folder, weight.at, "vars", str(index)), free)
+    for attribute, part in _folders(layer):
+        _bind_folder(part, _join(folder, attribute), free)
+
+
+def _folders(layer):
+    if not isinstance(layer, Model):
+        return layer.parts.items()
+    used, found = {}, []
+    for part in layer.layers:
+        if (part.module or "").startswith("keras.src.ops"):
+            continue  # operations of keras.ops are no layers to Keras, and are not counted
+        name = snake_case(part.class_name)
+        used[name] = used.get(name, -1) + 1
+        found.append((f"layers/{name}_{used[name]}" if used[name] else f"layers/{name}", part))
+    return found
+
+
+def snake_case(name):
+    """Return the group name that Keras gives a class (``keras/src/utils/naming.py``)."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def _join(*names):
+    return "/".join(name for name in names if name)
+
+
+def _claim_all(layer, folder, free):
+    for path in [path for path in free if path.startswith(folder + "/") and not _is_random_state(path)]:
+        claim(layer, path.removeprefix(folder + "/"), path, free)
+
+
+def claim(layer, name, path, free):
+    """Give an unknown layer the array at ``path`` as a weight of the given name, its axes without words."""
+    weight = Weight(name, "")
+    _take(weight, path, free)
+    layer.weights[name] = weight
+
+
+# Legacy: the order tells.
+
+def _bind_in_order(model, saved, free, problems):
+    order = {name: paths for name, paths in saved.order.items() if paths}
+    for layer, paths in _groups(model, order):
+        if isinstance(layer, Unknown):
+            for path in paths:
+                claim(layer, leaf_name(path) if len({leaf_name(p) for p in paths}) == len(paths) else path, path, free)
+            continue
+        matched = _matched(layer, paths, saved.arrays)
+        if matched is None:
+            expected = len(list(layer.all_weights()))
+            problems.append(f"layer {layer.name!r} ({layer.class_name}) has {expected} weights, its group in the file"
+                            f" {len(paths)} arrays of other shapes or number")
+            continue
+        for weight, path in matched:
+            _take(weight, path, free)
+
+
+def _groups(model, order):
+    """Pair the model's layers with the file's groups: by name, and the rest in order, as Keras loads them."""
+    by_name = {layer.name: layer for layer in model.layers}
+    pairs = [(by_name[name], paths) for name, paths in order.items() if name in by_name]
+    layers_left = [layer for layer in model.layers if layer.name not in order and any(layer.all_weights())]
+    groups_left = [paths for name, paths in order.items() if name not in by_name]
+    if len(layers_left) == len(groups_left):
+        pairs += zip(layers_left, groups_left)
+    return pairs
+
+
+def _matched(layer, paths, arrays):
+    """Return pairs of weight and array path for one legacy group, or None where they do not fit."""
+    owned = list(_owned(layer, layer.trainable))
+    owned.sort(key=lambda entry: not entry[2])  # Keras stores all trainable weights first
+    if len(owned) != len(paths):
+        return None
+    in_order = [(weight, path) for (_, weight, _), path in zip(owned, paths)]
+    by_name = _by_name(owned, paths)
+    for pairs in (in_order, by_name):
+        if pairs and _fits(pairs, arrays) and _names_agree(pairs):
+            return pairs
+    return next((pairs for pairs in (by_name, in_order) if pairs and _fits(pairs, arrays)), None)
+
+
+def _owned(layer, trainable):
+    """Yield (owner, weight, whether it trains), with frozen layers freezing all that is inside them."""
+    for weight in layer.weights.values():
+        yield layer, weight, trainable and weight.trainable
+    for part in layer.parts.values():
+        yield from _owned(part, trainable and part.trainable)
+
+
+def leaf_name(path):
+    """Return the last word of an array's path, without the ``:0`` of Keras 1 and 2."""
+    return path.rsplit("/", 1)[-1].split(":")[0]
+
+
+def _names_agree(pairs):
+    known = {weight.name for weight, _ in pairs}
+    return all(leaf_name(path) == weight.name for weight, path in pairs if leaf_name(path) in known)
+
+
+def _by_name(owned, paths):
+    pairs, left = [], list(paths)
+    for owner, weight, _ in owned:
+        found = [path for path in left
+                 if leaf_name(path) == weight.name and owner.name in path.split("/")]
+        if len(found) != 1:
+            return None
+        left.remove(found[0])
+        pairs.append((weight, found[0]))
+    return pairs
+
+
+def _fits(pairs, arrays):
+    return all(len(weight.axes.split()) == len(arrays[path].shape) for weight, path in pairs)

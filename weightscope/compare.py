@@ -1,0 +1,212 @@
+"""Two traces in, one Comparison out: the verdict as data. Prints nothing."""
+
+import math
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from weightscope.layers.models import Model
+from weightscope.layers.structure import flatten
+
+# |ours - theirs| <= atol + rtol * |theirs|; atol is a share of the largest value of the output, for a sum of large
+# terms that cancel carries their rounding. By the dtype of the reference's output.
+RTOL = {"float64": 1e-9, "float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1}
+ATOL_OF_LARGEST = {"float64": 1e-11, "float32": 1e-5, "float16": 5e-3, "bfloat16": 2e-2}
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far two numbers may be apart: None stands for the default of the dtype."""
+
+    rtol: float | None = None
+    atol: float | None = None
+
+    def of(self, theirs):
+        """Return ``(rtol, atol)`` for an output of the reference."""
+        dtype = str(theirs.dtype)
+        rtol = RTOL.get(dtype, 0.0) if self.rtol is None else self.rtol
+        if self.atol is not None:
+            return rtol, self.atol
+        return rtol, ATOL_OF_LARGEST.get(dtype, 0.0) * _largest(theirs)
+
+
+@dataclass(frozen=True)
+class Gap:
+    """How far one output of ours is from the reference's.
+
+    ``absolute``, ``relative``: the largest differences; ``index``: where the tolerance is missed by most, with the
+    values ``ours`` and ``theirs`` there; ``within``: whether every number is within the tolerance; ``values``: how
+    many were compared; ``problem``: why they cannot be, where they cannot (other shapes).
+    """
+
+    absolute: float
+    relative: float
+    index: tuple[int, ...]
+    ours: float
+    theirs: float
+    within: bool
+    values: int
+    excess: float = 0.0
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One row: one call of one layer.
+
+    ``chained``: ours fed by ours; ``isolated``: each layer fed with what the reference fed it; None where one side has
+    no value. ``verdict``: agrees, diverges (its own fault), inherited (only the input was off), not replayed, or not
+    compared (the reference shows no value here).
+    """
+
+    path: str
+    class_name: str
+    shape: object
+    chained: Gap | None
+    isolated: Gap | None
+    verdict: str
+    reason: str = ""
+
+
+@dataclass
+class Comparison:
+    """What a check found. True when every layer, and the output, agrees and something was checked.
+
+    ``rows``: a Difference for each call, in call order; ``outputs``: a Gap for each output of the model, ours against
+    the reference's own ``predict``; ``samples``: how many samples were run.
+    """
+
+    rows: list[Difference]
+    outputs: list[Gap]
+    samples: int
+    tolerance: Tolerance
+    reference: str = "Keras"
+    notes: list[str] = field(default_factory=list)
+
+    def __bool__(self):
+        return self.verdict == "agrees"
+
+    @property
+    def verdict(self):
+        """agrees; diverges; or unchecked, where nothing, or not every layer, could be compared."""
+        if self.first is not None or not all(gap.within for gap in self.outputs):
+            return "diverges"
+        complete = all(row.verdict == "agrees" for row in self.rows)
+        checked = sum(gap.values for gap in self.outputs)
+        return "agrees" if complete and checked and self.rows else "unchecked"
+
+    @property
+    def first(self):
+        """The first row that diverges by itself, else the first whose inherited difference is too large, or None."""
+        for verdict in ("diverges", "inherited"):
+            found = next((row for row in self.rows if row.verdict == verdict), None)
+            if found is not None:
+                return found
+        return None
+
+    @property
+    def exit_code(self):
+        """0 agrees, 1 diverges, 3 not enough was checked."""
+        return {"agrees": 0, "diverges": 1, "unchecked": 3}[self.verdict]
+
+
+def gap(ours, theirs, tolerance):
+    """Return the Gap between two outputs: arrays, or equal structures of arrays (the worst of them)."""
+    ours, theirs = flatten(ours), flatten(theirs)
+    if len(ours) != len(theirs):
+        return _no_gap(f"{len(ours)} outputs against {len(theirs)}")
+    return worst_gap([_array_gap(np.asarray(a), np.asarray(b), tolerance) for a, b in zip(ours, theirs)])
+
+
+def _array_gap(ours, theirs, tolerance):
+    if ours.shape != theirs.shape:
+        return _no_gap(f"shape {ours.shape} against {theirs.shape}")
+    if not ours.size:
+        return Gap(0.0, 0.0, (), 0.0, 0.0, True, 0)
+    if ours.dtype.kind in "SUO" or theirs.dtype.kind in "SUO":
+        return _text_gap(ours.astype(str), theirs.astype(str))
+    rtol, atol = tolerance.of(theirs)
+    a, b = ours.astype("float64"), theirs.astype("float64")
+    with np.errstate(all="ignore"):
+        distance = np.abs(a - b)
+        size = np.abs(b)
+        same = (a == b) | (np.isnan(a) & np.isnan(b))  # NaN and infinities agree by kind and place
+        distance = np.where(same, 0.0, np.where(np.isnan(distance), np.inf, distance))
+        allowed = atol + rtol * np.where(np.isfinite(size), size, 0.0)
+        excess = np.where(distance > 0, distance / np.where(allowed > 0, allowed, np.finfo("float64").tiny), 0.0)
+        relative = np.where(distance > 0, distance / np.where(size > 0, size, np.inf), 0.0)
+    worst = np.unravel_index(int(np.argmax(excess)), excess.shape)
+    relative = np.where(np.isnan(relative), np.inf, relative)
+    return Gap(float(distance.max()), float(relative.max()), tuple(int(i) for i in worst), float(a[worst]),
+               float(b[worst]), bool(excess[worst] <= 1), ours.size, float(excess[worst]))
+
+
+def _text_gap(ours, theirs):
+    other = ours != theirs
+    index = tuple(int(i) for i in np.unravel_index(int(np.argmax(other)), other.shape))
+    return Gap(float(other.any()), float(other.any()), index, math.nan, math.nan, not other.any(), ours.size,
+               math.inf if other.any() else 0.0)
+
+
+def _no_gap(problem):
+    return Gap(math.inf, math.inf, (), math.nan, math.nan, False, 0, math.inf, problem)
+
+
+def _largest(array):
+    finite = np.abs(array[np.isfinite(array)]) if array.dtype.kind == "f" else np.abs(array)
+    return float(finite.max(initial=0))
+
+
+def traces(model, ours, isolated, theirs, tolerance):
+    """Return a list of Difference, one for each call: ours chained and isolated against theirs.
+
+    ``ours``: a Trace fed by itself; ``isolated``: one whose layers were fed with the reference's values; ``theirs``:
+    the reference's. Input layers, and nested models as a whole, have no row: their layers have.
+    """
+    shapes = model.shapes()
+    return [_row(path, layer, shapes.get(path), ours, isolated, theirs, tolerance)
+            for path, layer in calls(model)]
+
+
+def calls(model, prefix=""):
+    """Yield ``(path, layer)`` of every call that computes something, nested models opened."""
+    inputs = set(flatten(model.inputs))
+    for node in model.nodes:
+        if isinstance(node.layer, Model):
+            yield from calls(node.layer, prefix + node.path + "/")
+        elif node.path not in inputs:
+            yield prefix + node.path, node.layer
+
+
+def _row(path, layer, shape, ours, isolated, theirs, tolerance):
+    if path not in isolated:
+        reason = isolated.missing.get(path, "")
+        return Difference(path, layer.class_name, shape, None, None, "not replayed", reason)
+    if path not in theirs:
+        return Difference(path, layer.class_name, shape, None, None, "not compared")
+    alone = gap(isolated[path], theirs[path], tolerance)
+    chained = gap(ours[path], theirs[path], tolerance) if path in ours else None
+    verdict = "diverges" if not alone.within else "inherited" if chained and not chained.within else "agrees"
+    return Difference(path, layer.class_name, shape, chained, alone, verdict)
+
+
+def joined(parts):
+    """Return the rows of several batches as one list: in each row the worst gap of all batches."""
+    return [_joined_row(rows) for rows in zip(*parts)]
+
+
+def _joined_row(rows):
+    order = ("agrees", "inherited", "not compared", "not replayed", "diverges")
+    worst = max(rows, key=lambda row: order.index(row.verdict))
+    return replace(worst, chained=worst_gap([row.chained for row in rows]),
+                   isolated=worst_gap([row.isolated for row in rows]))
+
+
+def worst_gap(gaps):
+    """Return the worst of several gaps, counting all their values; None where there is none."""
+    gaps = [found for found in gaps if found is not None]
+    if not gaps:
+        return None
+    worst = max(gaps, key=lambda found: found.excess)
+    return replace(worst, values=sum(found.values for found in gaps),
+                   absolute=max(found.absolute for found in gaps), relative=max(found.relative for found in gaps))

@@ -1,0 +1,72 @@
+"""Keras 2's layers (keras 2.x, tf.keras, tf_keras) in Keras 3 words."""
+
+_RENAMED = {"alpha": "negative_slope"}  # of LeakyReLU alone: ELU still has its alpha
+
+# What does not change what predict returns, or says at its usual value what Keras 3 always does.
+_DROPPED = {
+    "implementation", "fused", "renorm_clipping", "renorm_momentum", "virtual_batch_size", "adjustment",
+    "batch_input_shape", "input_dtype", "input_length", "sparse", "ragged",
+}
+_USUAL = {"time_major": False, "groups": 1, "renorm": False, "interpolation": "nearest", "align_corners": False}
+_ACTIVATIONS = ("activation", "recurrent_activation")
+_CONVOLUTIONS = {
+    "Conv1D", "Conv2D", "Conv3D", "DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D",
+    "Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D",
+}
+_WITH_GROUPS = {"Conv1D", "Conv2D", "Conv3D"}
+
+
+def layer(found, backend, notes):
+    """Return one serialised layer in Keras 3 words; ``notes`` collects what was read as what."""
+    class_name, config = found["class_name"], found["config"]
+    if not isinstance(config, dict) or "layers" in config:
+        return found
+    config = _settings(class_name, dict(config))
+    _old_meanings(class_name, config, notes)
+    if class_name in _CONVOLUTIONS and backend == "theano":
+        config["not_replayable"] = "it was saved under Theano, which keeps convolution kernels flipped"
+    found = {**found, "config": config}
+    found.pop("module", None)  # tensorflow.keras and its kin: Keras' own classes all the same
+    if found.get("registered_name") in (None, class_name) or str(found.get("registered_name")).startswith("Keras>"):
+        found.pop("registered_name", None)
+    return found
+
+
+def _settings(class_name, config):
+    shape = config.get("batch_input_shape")
+    if shape is not None:
+        config.setdefault("batch_shape", shape)
+    for key in _DROPPED & config.keys():
+        del config[key]
+    if class_name == "LeakyReLU":
+        config = {_RENAMED.get(key, key): value for key, value in config.items()}
+    for key, usual in _USUAL.items():
+        if config.get(key, usual) == usual and key not in _own_settings(class_name):
+            config.pop(key, None)
+    if class_name == "BatchNormalization" and isinstance(config.get("axis"), list) and len(config["axis"]) == 1:
+        config["axis"] = config["axis"][0]
+    if class_name.startswith("Depthwise"):
+        config.pop("filters", None)
+    return {key: _plain(value) for key, value in config.items()}
+
+
+def _own_settings(class_name):
+    groups = {"groups"} if class_name in _WITH_GROUPS or class_name == "GroupNormalization" else set()
+    return groups | ({"interpolation"} if class_name in ("UpSampling2D", "Resizing") else set())
+
+
+def _plain(value):
+    # A NumPy number that was a setting is kept as {"type": "ndarray", "value": …}.
+    if isinstance(value, dict) and value.get("type") == "ndarray" and "value" in value:
+        return value["value"]
+    return value
+
+
+def _old_meanings(class_name, config, notes):
+    for key in _ACTIVATIONS:
+        if config.get(key) == "hard_sigmoid":
+            config[key] = "hard_sigmoid_keras2"
+            notes["hard_sigmoid is clip(0.2x + 0.5, 0, 1), as in Keras 1 and 2"] = True
+    if class_name == "GRU" and "reset_after" not in config:
+        config["reset_after"] = False
+        notes["GRU resets before its recurrent product (reset_after=False), as Keras 1 and 2 did by default"] = True

@@ -1,0 +1,52 @@
+"""The errors a user can meet, and the exit status each becomes.
+
+    WeightscopeError
+    ├── Unreadable         2   a file or an input that cannot be read
+    ├── NothingChecked     3   nothing, or not enough, was there to check
+    ├── Unsafe             4   a file that wants to run code or reach outside itself
+    ├── Unsupported        5   a valid file that weightscope cannot do this with
+    │   └── NotReplayable  5   one layer that cannot be replayed in NumPy
+    └── ReferenceFailed    6   Keras could not load or run the model
+
+A message says what is wrong, where, and what to do about it, in one line.
+"""
+
+
+class WeightscopeError(Exception):
+    """What every error of weightscope is; ``exit_code`` is the status of the command that meets it."""
+
+    exit_code = 70
+
+
+class Unreadable(WeightscopeError):
+    """A file or an input that cannot be read: broken, truncated, of another kind, of the wrong shape."""
+
+    exit_code = 2
+
+
+class NothingChecked(WeightscopeError):
+    """A check that had nothing, or not enough, to look at; it is never a pass."""
+
+    exit_code = 3
+
+
+class Unsafe(WeightscopeError):
+    """A file that asks to run code, to read other files, or to take far more memory than it has bytes."""
+
+    exit_code = 4
+
+
+class Unsupported(WeightscopeError):
+    """A valid file or request that weightscope cannot serve."""
+
+    exit_code = 5
+
+
+class NotReplayable(Unsupported):
+    """A layer that cannot be replayed in NumPy; the message names the layer and the reason."""
+
+
+class ReferenceFailed(WeightscopeError):
+    """The reference (Keras) is not installed, or could not load or run the model."""
+
+    exit_code = 6

@@ -1,0 +1,118 @@
+"""One dataset of an HDF5 file: what it claims, whether that can be true, and its values."""
+
+from math import prod
+
+import numpy as np
+from h5py import h5d, h5s, h5t, h5z
+
+from weightscope.errors import Unreadable, Unsafe
+from weightscope.files.untrusted import MOST_EXPANSION
+
+# Checksums, byte shuffling, deflate and LZF are all that people use on weights; the rest of libhdf5's filters, and
+# whatever plug-ins are installed, are much code that a file could drive.
+FILTERS = frozenset({h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32, h5z.FILTER_LZF})
+
+TYPE_WORDS = {
+    h5t.STRING: "texts",
+    h5t.OPAQUE: "opaque bytes",
+    h5t.COMPOUND: "records",
+    h5t.REFERENCE: "references",
+    h5t.VLEN: "lists",
+    h5t.ARRAY: "arrays",
+    h5t.TIME: "times",
+    h5t.BITFIELD: "bits",
+    h5t.ENUM: "choices",
+}
+
+
+def examine(dataset: h5d.DatasetID, path: str, length: int) -> tuple[str | None, int]:
+    """The type of ``dataset``, as `_dtype_name` says it, and the bytes that it takes, without reading any of them.
+
+    Raises: ``Unsafe`` if the values are elsewhere, or claim more bytes than a file of ``length`` can hold;
+    ``Unreadable`` if some were never written, or are numbers in a format that NumPy does not have.
+    """
+    # Before anything else is asked: libhdf5 may open the other files to answer.
+    properties = dataset.get_create_plist()
+    layout = properties.get_layout()
+    if layout == h5d.VIRTUAL:
+        raise Unsafe(f"array {path!r} is virtual: its values are in other files, which weightscope never opens")
+    if properties.get_external_count():
+        raise Unsafe(f"array {path!r} keeps its values in other files, which weightscope never opens")
+    kind = dataset.get_type()
+    name = _dtype_name(dataset, kind, path)
+    if name is None:
+        return None, 0
+    nbytes = prod(dataset.shape) * kind.get_size()
+    _check_claim(dataset, path, nbytes, length, layout == h5d.CHUNKED)
+    return name, nbytes
+
+
+def words(dataset: h5d.DatasetID) -> str:
+    """What a dataset that holds no numbers does hold."""
+    if dataset.get_space().get_simple_extent_type() == h5s.NULL:
+        return "an empty dataset"
+    return f"a dataset of {TYPE_WORDS.get(dataset.get_type().get_class(), 'an unknown type')}"
+
+
+def _dtype_name(dataset: h5d.DatasetID, kind: h5t.TypeID, path: str) -> str | None:
+    """NumPy's name for the type of ``dataset``, "bfloat16", or None if it does not hold numbers.
+
+    Keras writes bfloat16 as two opaque bytes; it marks them in .keras files and not in .h5 files, and writes nothing
+    else so.
+    """
+    family = kind.get_class()
+    if dataset.get_space().get_simple_extent_type() == h5s.NULL:
+        return None
+    if family == h5t.OPAQUE:
+        return "bfloat16" if kind.get_size() == 2 else None
+    if family not in (h5t.INTEGER, h5t.FLOAT, h5t.ENUM, h5t.COMPOUND):
+        return None
+    try:
+        dtype = kind.dtype
+    except (TypeError, ValueError) as error:
+        if family == h5t.COMPOUND:
+            return None
+        raise Unreadable(f"array {path!r} has a number format that NumPy does not know ({error})") from error
+    return dtype.name if dtype.kind in "biufc" else None
+
+
+def _check_claim(dataset: h5d.DatasetID, path: str, nbytes: int, length: int, chunked: bool) -> None:
+    """Compare the bytes that ``dataset`` claims with those that the file holds for it."""
+    stored = dataset.get_storage_size()
+    if nbytes > (MOST_EXPANSION * min(stored, length) if chunked else length):
+        raise Unsafe(f"array {path!r} claims {nbytes:,} bytes; the file holds {min(stored, length):,} for it")
+    if chunked:
+        return
+    offset = dataset.get_offset() or 0  # None for what is stored beside its header, or nowhere
+    if stored != nbytes or offset + nbytes > length:
+        held = min(stored, max(length - offset, 0))
+        raise Unreadable(f"array {path!r} claims {nbytes:,} bytes; the file holds {held:,}: get or save it again")
+
+
+def values(dataset: h5d.DatasetID, path: str) -> np.ndarray:
+    """The values of ``dataset``, bfloat16 as float32. Raises: ``Unreadable``, and what h5py raises for damage."""
+    _check_filters(dataset, path)
+    if _dtype_name(dataset, dataset.get_type(), path) == "bfloat16":
+        halves = np.empty(dataset.shape, "V2")
+        dataset.read(h5s.ALL, h5s.ALL, halves, dataset.get_type())
+        return (halves.view("<u2").astype(np.uint32) << 16).view(np.float32)
+    array = np.empty(dataset.shape, dataset.dtype.newbyteorder("="))
+    dataset.read(h5s.ALL, h5s.ALL, array)
+    return array
+
+
+def _check_filters(dataset: h5d.DatasetID, path: str) -> None:
+    """Known filters only, each once (a deflated deflate is a bomb), and no chunk larger than it can have been."""
+    properties = dataset.get_create_plist()
+    if properties.get_layout() != h5d.CHUNKED:
+        return
+    filters = [properties.get_filter(number)[0] for number in range(properties.get_nfilters())]
+    unknown = sorted(set(filters) - FILTERS)
+    if unknown or len(filters) != len(set(filters)):
+        raise Unreadable(
+            f"array {path!r} is packed by HDF5 filters {filters}, which weightscope does not run; save it without them"
+        )
+    chunk = prod(properties.get_chunk()) * dataset.get_type().get_size()
+    stored = dataset.get_storage_size()
+    if chunk > MOST_EXPANSION * max(stored, 1):
+        raise Unreadable(f"array {path!r} claims chunks of {chunk:,} bytes; the file holds {stored:,} in all")

@@ -1,0 +1,131 @@
+"""A .keras file: a zip of config.json, metadata.json, model.weights.h5 and assets. Nothing is ever unpacked to disk."""
+
+import io
+import struct
+import zipfile
+from collections import Counter
+from functools import partial
+
+from weightscope.errors import Unreadable, Unsafe, Unsupported
+from weightscope.files import shards, weights_h5
+from weightscope.files.hdf5 import Tree
+from weightscope.files.saved import Saved
+from weightscope.files.source import Source, Window
+from weightscope.files.untrusted import MOST_EXPANSION, decoded, parsed_json, reading
+
+CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+SHARD_MAP = "model.weights.json"
+ASSETS = "assets/"
+
+LONGEST_DIRECTORY = 4 << 20
+MOST_MEMBERS = 10_000
+LONGEST_JSON = 256 << 20
+ENCRYPTED = 0x1 | 0x40
+# Trained weights hardly pack; what packs better than this may still be a small model of zeros.
+FREE_EXPANSION, FREE_BYTES = 100, 256 << 20
+LOCAL_HEADER = struct.Struct("<4s22xHH")
+
+
+def recognises(source: Source) -> bool:
+    """Whether it is a zip."""
+    return source.head.startswith((b"PK\x03\x04", b"PK\x05\x06"))
+
+
+def read(source: Source) -> Saved:
+    """What the archive holds; its HDF5 is read in place unless it is deflated.
+
+    Raises: ``Unreadable`` for a zip that is damaged or is no Keras model, ``Unsafe`` for one that would take far more
+    memory than it has bytes, ``Unsupported`` for weights in a format other than HDF5.
+    """
+    archive = _opened(source)
+    members = _checked_members(archive, source.length)
+    if CONFIG not in members:
+        raise Unreadable(f"is a zip without {CONFIG}, so no model saved by Keras; name a .keras or .h5 file")
+    saved = weights_h5.saved_of(source, _trees(source, archive, members), "keras archive")
+    saved.config = _json(archive, members[CONFIG])
+    saved.metadata = _json(archive, members[METADATA]) if METADATA in members else {}
+    version = saved.metadata.get("keras_version")
+    saved.keras_version = version if isinstance(version, str) else None
+    for name, member in members.items():
+        if name.startswith(ASSETS):
+            saved.assets[name.removeprefix(ASSETS)] = partial(_asset, source.path, archive, member)
+        elif name not in (CONFIG, METADATA, WEIGHTS, SHARD_MAP) and not name.endswith(".weights.h5"):
+            saved.others[name] = "a member of the archive"
+    return saved
+
+
+def _opened(source: Source) -> zipfile.ZipFile:
+    window = source.window()
+    # The one long read of zipfile is the directory, whose length the archive states itself.
+    window.longest_read = LONGEST_DIRECTORY
+    archive = source.opened.enter_context(zipfile.ZipFile(window))
+    window.longest_read = None
+    return archive
+
+
+def _checked_members(archive: zipfile.ZipFile, length: int) -> dict[str, zipfile.ZipInfo]:
+    """The members by name, folders left out, once all of them make sense together."""
+    infos = archive.infolist()
+    if len(infos) > MOST_MEMBERS:
+        raise Unreadable(f"is a zip of {len(infos):,} members; no Keras model has so many")
+    name, times = Counter(info.filename for info in infos).most_common(1)[0] if infos else ("", 0)
+    if times > 1:
+        raise Unreadable(f"holds {name!r} {times} times, so that readers may disagree; save the model again")
+    if sum(info.compress_size for info in infos) > length:
+        raise Unreadable("is a zip whose members overlap or are cut off; get or save it again")
+    for info in infos:
+        _check_member(info)
+    return {info.filename: info for info in infos if not info.is_dir()}
+
+
+def _check_member(info: zipfile.ZipInfo) -> None:
+    if info.flag_bits & ENCRYPTED:
+        raise Unreadable(f"member {info.filename!r} is encrypted; decrypt the archive first")
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise Unreadable(f"member {info.filename!r} is packed by zip method {info.compress_type}; zip it with deflate")
+    if info.compress_type == zipfile.ZIP_STORED and info.file_size != info.compress_size:
+        raise Unreadable(f"member {info.filename!r} has two sizes; the archive is damaged, get or save it again")
+    packed, size = info.compress_size, info.file_size
+    if size > MOST_EXPANSION * packed or size > max(FREE_BYTES, FREE_EXPANSION * packed):
+        raise Unsafe(f"member {info.filename!r} claims to inflate from {packed:,} to {size:,} bytes")
+
+
+def _trees(source: Source, archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo]) -> list[Tree]:
+    names = [WEIGHTS]
+    if WEIGHTS not in members and SHARD_MAP in members:
+        names = shards.names(_bytes(archive, members[SHARD_MAP]), SHARD_MAP)
+    elif WEIGHTS not in members and "model.weights.npz" in members:
+        raise Unsupported("keeps its weights as npz; load it with Keras and save it again with weights_format='h5'")
+    missing = [name for name in names if name not in members]
+    if missing:
+        raise Unreadable(f"is a .keras archive without {missing[0]!r}; get or save it again")
+    return [source.hdf5(_window(source, archive, members[name])) for name in names]
+
+
+def _window(source: Source, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Window:
+    """The bytes of one member: in place if they are stored as they are, else inflated into memory."""
+    if member.compress_type == zipfile.ZIP_DEFLATED:
+        return Window(io.BytesIO(_bytes(archive, member)), 0, member.file_size)
+    start = member.header_offset
+    signature, name, extra = LOCAL_HEADER.unpack(source.window(start, LOCAL_HEADER.size).read())
+    start += LOCAL_HEADER.size
+    # zipfile compares the two names as well: a reader that trusts the other one would see another file.
+    if signature != b"PK\x03\x04" or decoded(source.window(start, name).read()) != member.filename:
+        raise Unreadable(f"member {member.filename!r} is not where the directory says; get or save the file again")
+    return source.window(start + name + extra, member.file_size)
+
+
+def _bytes(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """The whole of one member, its checksum compared by zipfile."""
+    return archive.read(member)
+
+
+def _json(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> dict:
+    if member.file_size > LONGEST_JSON:
+        raise Unreadable(f"{member.filename} has {member.file_size:,} bytes; no Keras model has so long a one")
+    return parsed_json(_bytes(archive, member), member.filename)
+
+
+def _asset(file_name: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    with reading(file_name):
+        return archive.read(member)

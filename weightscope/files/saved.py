@@ -1,0 +1,87 @@
+"""What a file holds, not yet understood: `Saved`, and one `Stored` for each array in it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(slots=True)
+class Stored:
+    """One array in the file. Nothing of its values is read before `read` is called.
+
+    ``path`` is the path inside the file, ``dtype`` NumPy's name of the type, or "bfloat16"; ``nbytes`` is what the
+    array takes in the file when it is not compressed.
+    """
+
+    path: str
+    shape: tuple[int, ...]
+    dtype: str
+    size: int
+    nbytes: int
+    _values: Callable[[], np.ndarray] = field(repr=False)
+
+    def read(self) -> np.ndarray:
+        """The values, as a fresh array of ``shape``, in the byte order of this machine.
+
+        bfloat16, which NumPy does not have, comes as float32: it is the upper half of one, so the values are exact.
+        Raises: ``Unreadable`` if the bytes are damaged or packed by a filter that weightscope does not run;
+        ``ValueError`` once the file is closed.
+        """
+        return self._values()
+
+
+@dataclass
+class Saved:
+    """What one file holds. Use it as a context manager, or call `close`: arrays are read from the open file.
+
+    ``path``             the file, as it was given to `read`
+    ``format``           "keras archive", "legacy h5 model", "legacy h5 weights" or "keras weights h5"
+    ``keras_version``    the version that saved it, if the file says so
+    ``backend``          the backend that saved it, if the file says so
+    ``config``           the model's configuration, if the file has one
+    ``arrays``           every array of numbers in the file, by path, in the order of the file
+    ``order``            legacy formats: for each name in ``layer_names`` the paths of its arrays in the order of
+                         ``weight_names``, and the model's own below "top_level_model_weights"; None for Keras 3
+    ``optimizer``        the paths of the arrays that are the state of an optimizer
+    ``metadata``         a .keras archive's metadata.json
+    ``training_config``  a legacy model's loss, metrics and optimizer settings
+    ``assets``           a .keras archive's extra files, such as vocabularies: name → a function that reads the bytes
+    ``others``           what else is in the file, and is no array of numbers: name → what it is, in words
+    """
+
+    path: str
+    format: str
+    keras_version: str | None = None
+    backend: str | None = None
+    config: dict[str, Any] | None = None
+    arrays: dict[str, Stored] = field(default_factory=dict)
+    order: dict[str, list[str]] | None = None
+    optimizer: frozenset[str] = frozenset()
+    metadata: dict[str, Any] = field(default_factory=dict)
+    training_config: dict[str, Any] | None = None
+    assets: dict[str, Callable[[], bytes]] = field(default_factory=dict)
+    others: dict[str, str] = field(default_factory=dict)
+    _names: Callable[[], dict[str, str]] = field(default=dict, repr=False)
+    _close: Callable[[], None] = field(default=lambda: None, repr=False)
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """Keras 3 layouts: path of a layer's group → the name that the user gave the layer.
+
+        Read at the first use, for only files without a configuration need it. Raises: ``Unreadable``.
+        """
+        return self._names()
+
+    def close(self) -> None:
+        """Close the file. Arrays can no longer be read from it."""
+        self._close()
+
+    def __enter__(self) -> "Saved":
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()

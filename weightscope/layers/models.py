@@ -1,0 +1,372 @@
+"""A model is a layer that walks a graph of calls: Sequential and Functional."""
+
+from collections import Counter
+
+from weightscope.errors import NotReplayable, Unreadable
+from weightscope.layers.base import Layer, Unknown, keras_layer, layer_from
+from weightscope.layers.core import InputLayer
+from weightscope.layers.structure import flatten, flatten_shapes, map_structure
+
+
+class Ref:
+    """One output of one node: the node's path in its model, and which of its flattened outputs."""
+
+    __slots__ = ("index", "node")
+
+    def __init__(self, node, index):
+        self.node, self.index = node, index
+
+    def __repr__(self):
+        return f"<Ref {self.node}:{self.index}>"
+
+
+class Node:
+    """One call of one layer. ``path`` is the layer's name, with ``#2`` for its second call, and so on.
+
+    ``args`` and ``kwargs`` are what the layer is called with; every tensor in them is a ``Ref``.
+    """
+
+    def __init__(self, layer, index, args, kwargs):
+        self.layer, self.index, self.args, self.kwargs = layer, index, args, kwargs
+        self.path = node_path(layer.name, index)
+        self.refs = [leaf for leaf in flatten([args, kwargs]) if isinstance(leaf, Ref)]
+
+    def __repr__(self):
+        return f"<Node {self.path}>"
+
+
+def node_path(layer_name, index):
+    """Return the path of a layer's call in its model: ``dense``, then ``dense#2``, ``dense#3``, …"""
+    return layer_name if index == 0 else f"{layer_name}#{index + 1}"
+
+
+class Model(Layer):
+    """A graph of calls. Subclasses fill ``layers``, ``nodes`` in call order, ``inputs`` and ``outputs``.
+
+    ``inputs``: a structure of the paths of the input nodes; ``outputs``: a structure of ``Ref``.
+    """
+
+    ignored = ("layers", "input_layers", "output_layers")
+    saved = None
+
+    def __init__(self, config, name):
+        super().__init__(config, name)
+        self.layers, self.nodes, self.inputs, self.outputs = [], [], [], []
+        self._read_graph()
+        self.parts = {layer.name: layer for layer in self.layers}
+        self._readers = Counter(ref.node for node in self.nodes for ref in node.refs)
+        self._readers.update(ref.node for ref in flatten(self.outputs))
+
+    def _read_graph(self):
+        raise NotImplementedError
+
+    def layer_list(self):
+        """Return the serialised layers of the config, or raise Unreadable."""
+        layers = self.config.get("layers")
+        if not isinstance(layers, list):
+            raise Unreadable(f"model {self.name!r}: its config has no list of layers")
+        return layers
+
+    @property
+    def input_layers(self):
+        """The InputLayers, in the order in which ``predict`` takes its inputs."""
+        by_name = {node.path: node.layer for node in self.nodes}
+        return [by_name[path] for path in flatten(self.inputs)]
+
+    def count_params(self):
+        """Return the number of parameters, each shared weight counted once (Keras' ``count_params``)."""
+        return sum(weight.stored.size for weight in self.all_weights() if weight.stored is not None)
+
+    def refusal(self):
+        """Return None: a model refuses where its layers do, one by one."""
+
+    def written_formula(self):
+        """Return how many layers the model runs."""
+        return f"runs its {len(self.layers)} layers"
+
+    def run(self, args, kwargs=None, masks=(), keyword_masks=None):
+        """Run the whole graph; the same contract as ``Layer.run``."""
+        self._refuse_arguments(kwargs or {})
+        steps = self.walk(args[0] if args else (kwargs or {}).get("inputs"), masks[0] if masks else None)
+        try:
+            while True:
+                next(steps)
+        except StopIteration as stop:
+            outputs, out_masks = stop.value
+        problem = next((leaf for leaf in flatten(outputs) if isinstance(leaf, NotReplayable)), None)
+        if problem:
+            raise problem
+        return outputs, out_masks
+
+    def walk(self, inputs, masks=None, prefix=""):
+        """Call every node in order, and yield ``(path, outputs)`` as each is done.
+
+        ``inputs``: the structure of arrays the model is called on. What is sent into the generator takes the place of
+        a node's outputs for the nodes behind it. A node that cannot be replayed yields the NotReplayable instead, and
+        so does all that needs it. A value is dropped after its last reader. Returns (outputs, masks).
+        """
+        paths = flatten(self.inputs)
+        given = dict(zip(paths, zip(self.standardize(inputs), _masks_like(masks, len(paths)))))
+        values, left = {}, Counter(self._readers)
+        for node in self.nodes:
+            path = prefix + node.path
+            if node.path in given:
+                outputs, out_masks = given[node.path]
+            else:
+                outputs, out_masks = yield from _call(node, values, path)
+            replacement = yield path, outputs
+            outputs = outputs if replacement is None else replacement
+            values[node.path] = _paired(outputs, out_masks)
+            del outputs, replacement
+            for ref in node.refs:
+                left[ref.node] -= 1
+                if not left[ref.node]:
+                    values.pop(ref.node, None)
+        pick = [map_structure(lambda ref, i=i: values[ref.node][ref.index][i], self.outputs) for i in (0, 1)]
+        return pick[0], pick[1]
+
+    def standardize(self, inputs):
+        """Return the inputs as a flat list of arrays in the dtype and rank of the InputLayers (Keras' Functional)."""
+        if isinstance(inputs, dict) and not isinstance(self.inputs, dict):
+            inputs = [inputs[name] for name in flatten(self.inputs)]
+        given = flatten(inputs)
+        if len(given) != len(flatten(self.inputs)):
+            raise Unreadable(f"model {self.name!r} takes {len(flatten(self.inputs))} inputs, got {len(given)}")
+        return [layer.standardize(x) for layer, x in zip(self.input_layers, given)]
+
+    def shapes(self, input_shapes=None, prefix=""):
+        """Return ``{path: shape}`` of every node's output; None where no rule tells it.
+
+        ``input_shapes``: one shape for each input; without it, those of the InputLayers.
+        """
+        declared = [layer.batch_shape for layer in self.input_layers]
+        given = dict(zip(flatten(self.inputs), input_shapes or declared))
+        found = {}
+        for node in self.nodes:
+            known = node.path in given
+            found[prefix + node.path] = given[node.path] if known else self._node_shape(node, found, prefix)
+        return found
+
+    def _node_shape(self, node, found, prefix):
+        def shape_of(leaf):
+            if not isinstance(leaf, Ref):
+                return leaf
+            shape = found[prefix + leaf.node]
+            if shape is None:
+                raise NotReplayable("unknown")
+            return flatten_shapes(shape)[leaf.index]
+
+        try:
+            args, kwargs = map_structure(shape_of, node.args), map_structure(shape_of, node.kwargs)
+            if isinstance(node.layer, Model):
+                inner = node.layer.shapes(flatten_shapes(args[0]), prefix + node.path + "/")
+                found.update(inner)
+                return node.layer.output_shape(inner, prefix + node.path + "/")
+            return node.layer.output_shapes(args, kwargs)
+        except (NotReplayable, ArithmeticError, ValueError, TypeError, IndexError, KeyError, AttributeError):
+            return None
+
+    def output_shape(self, shapes, prefix=""):
+        """Return the structure of the outputs' shapes, given what ``shapes`` returned."""
+        def shape_of(ref):
+            shape = shapes[prefix + ref.node]
+            return None if shape is None else flatten_shapes(shape)[ref.index]
+        return map_structure(shape_of, self.outputs)
+
+    def shape(self, x):
+        """Return the shapes of the outputs for those of the inputs."""
+        return self.output_shape(self.shapes(flatten_shapes(x)))
+
+
+def _masks_like(masks, count):
+    found = flatten(masks)
+    return found if len(found) == count else [None] * count
+
+
+def _paired(outputs, masks):
+    leaves = flatten(outputs)
+    found = flatten(masks)
+    return list(zip(leaves, found if len(found) == len(leaves) else [None] * len(leaves)))
+
+
+def _call(node, values, path):
+    """Call one node on the values so far; a generator, for a model among the layers yields its own nodes."""
+    def pick(index):
+        def leaf_value(leaf):
+            if isinstance(leaf, Ref):
+                return values[leaf.node][leaf.index][index]
+            return None if index else leaf
+        return [map_structure(leaf_value, node.args), map_structure(leaf_value, node.kwargs)]
+
+    (args, kwargs), (masks, keyword_masks) = pick(0), pick(1)
+    missing = next((leaf for leaf in flatten([args, kwargs]) if isinstance(leaf, NotReplayable)), None)
+    if missing and not isinstance(node.layer, Model):
+        return missing, None
+    try:
+        if isinstance(node.layer, Model):
+            node.layer._refuse_arguments(kwargs)
+            return (yield from node.layer.walk(args[0] if args else kwargs["inputs"],
+                                               masks[0] if masks else None, path + "/"))
+        return node.layer.run(args, kwargs, masks, keyword_masks)
+    except NotReplayable as error:
+        return _behind(path, error), None
+
+
+def _behind(path, error):
+    # The error travels through the graph in place of the values, and remembers where it was born.
+    error.origin = path
+    return error
+
+
+@keras_layer
+class Functional(Model):
+    """A graph of layers, called with each other's outputs."""
+
+    def _read_graph(self):
+        nodes = {}
+        for config in self.layer_list():
+            layer = layer_from(config)
+            self.layers.append(layer)
+            calls = config.get("inbound_nodes") or ([{}] if isinstance(layer, InputLayer) else [])
+            for index, call in enumerate(calls):
+                args, kwargs = self._arguments(layer, call)
+                node = Node(layer, index, args, kwargs)
+                nodes[node.path] = node
+        self.inputs = self._ends("input_layers", lambda ref: ref.node)
+        self.outputs = self._ends("output_layers", lambda ref: ref)
+        for path in flatten(self.inputs):
+            if not isinstance(getattr(nodes.get(path), "layer", None), InputLayer):
+                raise Unreadable(f"model {self.name!r}: its input {path!r} is no InputLayer")
+        self.nodes = _in_call_order(self.name, nodes, flatten(self.outputs))
+
+    def _arguments(self, layer, call):
+        if not isinstance(call, dict):
+            raise Unreadable(f"layer {layer.name!r}: its inbound node is {str(call)[:60]}, expected args and kwargs")
+        return tuple(_with_refs(call.get("args") or [])), _with_refs(call.get("kwargs") or {})
+
+    def _ends(self, key, leaf):
+        found = _ends_structure(self.config.get(key), leaf)
+        if found is None:
+            raise Unreadable(f"model {self.name!r}: its config has no {key}")
+        return found
+
+
+@keras_layer
+class Sequential(Model):
+    """Layers in a row: each takes what the one before gives."""
+
+    ignored = (*Model.ignored, "build_input_shape")
+
+    def _read_graph(self):
+        self.layers = [layer_from(config) for config in self.layer_list()]
+        if not self.layers:
+            raise Unreadable(f"model {self.name!r} has no layers")
+        entry = self.layers[0] if isinstance(self.layers[0], InputLayer) else self._implicit_input()
+        self.nodes = [Node(entry, 0, (), {})]
+        for layer in self.layers:
+            if layer is not entry:
+                self.nodes.append(Node(layer, 0, (Ref(self.nodes[-1].path, 0),), {}))
+        if len({node.path for node in self.nodes}) != len(self.nodes):
+            raise Unreadable(f"model {self.name!r}: two of its layers have the same name")
+        self.inputs = [entry.name]
+        self.outputs = Ref(self.nodes[-1].path, 0)
+
+    def _implicit_input(self):
+        first = self.layers[0]
+        shape = first.config.get("batch_shape") or self.config.get("build_input_shape") or _inner_shape(first)
+        shape = shape or first.build_config.get("input_shape")
+        taken = {layer.name for layer in self.layers}
+        name = next(n for n in ("input_layer", "input", "input_", "input__") if n not in taken)
+        config = {"batch_shape": shape, "dtype": first.config.get("input_dtype") or first.policy}
+        entry = InputLayer(config, name)
+        entry.implicit = True
+        return entry
+
+
+class Loose(Model):
+    """Layers of a file that does not tell how they are connected: weights without an architecture.
+
+    A layer is what the file keeps together: a group of a legacy file, or the variables of one Keras 3 object.
+    """
+
+    def _read_graph(self):
+        self.layers = self.config["layers"]
+
+    def refusal(self):
+        return self.config["reason"]
+
+    def walk(self, inputs, masks=None, prefix=""):
+        raise NotReplayable(f"model {self.name!r}: {self.refusal()}")
+        yield
+
+    @classmethod
+    def from_arrays(cls, saved, custom=None):
+        """Build one from a file without a config, or whose model is the unknown layer ``custom``."""
+        if saved.order is not None:
+            groups = [name for name, paths in saved.order.items() if paths]
+        else:
+            folders = (path.rpartition("/vars/")[0] for path in saved.arrays if path not in saved.optimizer)
+            groups = list(dict.fromkeys(folder for folder in folders if "seed_generator" not in folder))
+        layers = [Unknown({}, name) for name in groups]
+        for layer in layers:
+            layer.class_name = "unknown"
+        reason = custom.refusal() if custom else "the file holds weights only, no architecture"
+        model = cls({"layers": layers, "reason": reason}, custom.name if custom else "weights")
+        model.class_name = custom.class_name if custom else "weights only"
+        return model
+
+
+def _inner_shape(layer):
+    # A model, or a wrapper, in first place knows the shape that goes in.
+    if isinstance(layer, Model) and layer.input_layers:
+        return layer.input_layers[0].batch_shape
+    return None
+
+
+def _with_refs(value):
+    if isinstance(value, dict) and value.get("class_name") == "__keras_tensor__":
+        return _ref(value.get("config", {}).get("keras_history"))
+    if isinstance(value, dict):
+        return {key: _with_refs(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_refs(item) for item in value]
+    return value
+
+
+def _ref(history):
+    if not (isinstance(history, list) and len(history) == 3 and isinstance(history[0], str)
+            and isinstance(history[1], int) and isinstance(history[2], int) and history[2] >= 0):
+        raise Unreadable(f"a tensor of the graph should be [layer, call, output], found {str(history)[:60]}")
+    return Ref(node_path(history[0], history[1]), history[2])
+
+
+def _ends_structure(value, leaf):
+    if isinstance(value, list) and len(value) == 3 and isinstance(value[0], str):
+        return leaf(_ref(value))
+    if isinstance(value, list):
+        return [_ends_structure(item, leaf) for item in value]
+    if isinstance(value, dict):
+        return {key: _ends_structure(item, leaf) for key, item in value.items()}
+    return None
+
+
+def _in_call_order(name, nodes, outputs):
+    """Return the nodes that the outputs need, each after those it reads; raise Unreadable for a circle or a gap."""
+    order, state = [], {}
+    stack = [(ref.node, False) for ref in reversed(outputs)]
+    stack = [(path, False) for path in reversed(list(nodes))] + stack
+    while stack:
+        path, ready = stack.pop()
+        if ready:
+            state[path] = "done"
+            order.append(nodes[path])
+        elif path not in nodes:
+            raise Unreadable(f"model {name!r}: its graph asks for {path!r}, which is not in the config")
+        elif path not in state:
+            state[path] = "open"
+            stack.append((path, True))
+            waiting = [ref.node for ref in nodes[path].refs if state.get(ref.node) != "done"]
+            if any(state.get(other) == "open" for other in waiting):
+                raise Unreadable(f"model {name!r}: its graph has a circle through {path!r}")
+            stack.extend((other, False) for other in reversed(waiting))
+    return order

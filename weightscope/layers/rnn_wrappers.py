@@ -1,0 +1,1 @@
+"""Keras' rnn_wrappers layers."""

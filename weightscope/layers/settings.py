@@ -1,0 +1,91 @@
+"""How a value in a layer's config becomes a setting: checked against its annotation, never trusted."""
+
+from weightscope.errors import Unreadable
+
+MISSING = object()
+
+# Settings that steer training, naming or building, and so never change what predict returns.
+_WITHOUT_EFFECT = {
+    "name", "trainable", "dtype", "batch_shape", "batch_input_shape", "autocast", "seed", "optional", "ragged",
+    "build_input_shape", "input_dtype",
+}
+_WITHOUT_EFFECT_ENDINGS = ("_initializer", "_regularizer", "_constraint")
+
+_NUMPY_DTYPES = {
+    "float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool",
+    "string", "complex64", "complex128", "bfloat16",
+}
+_POLICIES = {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
+
+
+def settings_of(layer_class):
+    """Return ``{name: (annotation, default)}`` of a layer class, base classes first; the default may be MISSING."""
+    found = {}
+    for base in reversed(layer_class.__mro__):
+        for name, annotation in base.__dict__.get("__annotations__", {}).items():
+            text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
+            found[name] = (text, getattr(layer_class, name, MISSING))
+    return found
+
+
+def has_no_effect(name):
+    """Tell whether a setting of this name leaves the result of ``predict`` as it is, in every layer."""
+    return name in _WITHOUT_EFFECT or name.endswith(_WITHOUT_EFFECT_ENDINGS)
+
+
+def checked(layer, name, annotation, value):
+    """Return ``value`` as the setting ``name``, or raise Unreadable where it cannot be one.
+
+    Annotations: ``int``, ``float``, ``bool``, ``str``, ``tuple``, ``list``, ``dict``, each also with ``| None``;
+    anything else is taken as it is.
+    """
+    kinds = [kind.strip() for kind in annotation.split("|")]
+    if value is None and "None" in kinds:
+        return None
+    for kind in kinds:
+        if kind in _CHECKS:
+            if _CHECKS[kind](value):
+                return _as_tuple(value) if kind == "tuple" else value
+        elif kind != "None":
+            return value
+    raise Unreadable(f"layer {layer!r}: setting {name!r} is {_short(value)}, expected {annotation}")
+
+
+def _as_tuple(value):
+    return tuple(_as_tuple(item) if isinstance(item, (list, tuple)) else item for item in value)
+
+
+def _is_int(value):
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_CHECKS = {
+    "int": _is_int,
+    "float": lambda value: isinstance(value, float) or _is_int(value),
+    "bool": lambda value: isinstance(value, bool),
+    "str": lambda value: isinstance(value, str),
+    "tuple": lambda value: isinstance(value, (list, tuple)),
+    "list": lambda value: isinstance(value, list),
+    "dict": lambda value: isinstance(value, dict),
+}
+
+
+def _short(value):
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def policy_name(dtype):
+    """Return the name of a dtype policy as a config gives it: a string, None, or a serialised policy object."""
+    if isinstance(dtype, dict):
+        config = dtype.get("config")
+        dtype = config.get("name") if isinstance(config, dict) else None
+    if dtype is None:
+        return "float32"
+    return dtype if isinstance(dtype, str) else _short(dtype)
+
+
+def compute_dtype(policy):
+    """Return the dtype a layer of this policy computes in, or None where weightscope does not know the policy."""
+    dtype = _POLICIES.get(policy, policy)
+    return dtype if dtype in _NUMPY_DTYPES else None

@@ -1,0 +1,33 @@
+"""Nested lists, tuples and mappings of tensors, walked in the order in which Keras flattens them."""
+
+
+def flatten(structure):
+    """Return the leaves of nested lists, tuples and mappings, mappings in sorted key order as in ``keras.tree``."""
+    if isinstance(structure, dict):
+        return [leaf for key in sorted(structure) for leaf in flatten(structure[key])]
+    if isinstance(structure, (list, tuple)):
+        return [leaf for item in structure for leaf in flatten(item)]
+    return [structure]
+
+
+def map_structure(function, structure):
+    """Return the same nesting with ``function`` applied to every leaf."""
+    if isinstance(structure, dict):
+        return {key: map_structure(function, item) for key, item in structure.items()}
+    if isinstance(structure, (list, tuple)):
+        return type(structure)([map_structure(function, item) for item in structure])
+    return function(structure)
+
+
+def is_shape(value):
+    """Tell a shape, a tuple of sizes and Nones, from a list of shapes."""
+    return isinstance(value, tuple) and all(item is None or isinstance(item, int) for item in value)
+
+
+def flatten_shapes(structure):
+    """Return the shapes in a structure of them, in the order of ``flatten``."""
+    if is_shape(structure):
+        return [structure]
+    if isinstance(structure, dict):
+        return [shape for key in sorted(structure) for shape in flatten_shapes(structure[key])]
+    return [shape for item in structure for shape in flatten_shapes(item)]

@@ -1,0 +1,45 @@
+"""From a path to a model: read the file, translate its config, build the layers, bind the arrays."""
+
+from weightscope import binding, dialects, files
+from weightscope.errors import Unreadable, WeightscopeError
+from weightscope.layers.base import Unknown, layer_from
+from weightscope.layers.models import Loose, Model
+
+
+def load(path):
+    """Open a saved Keras model and return it as a Model, its weights readable and its layers replayable.
+
+    ``path``: a whole model (``.keras``, ``.h5``, ``.hdf5``) or a weights file (``.weights.h5``, ``.h5``), told apart by
+    content. The model's ``saved`` is the file, ``ledger`` says where each of its arrays went, and ``notes`` what its
+    dialect was read as. Nothing of the file is run, and Keras is not needed. Raises Unreadable or Unsafe.
+    """
+    saved = files.read(path)
+    try:
+        return _model_of(saved)
+    except RecursionError:
+        raise Unreadable(f"{path}: the layers of its config are nested too deeply") from None
+    except WeightscopeError as error:
+        raise type(error)(f"{path}: {error}") from error
+
+
+def _model_of(saved):
+    config, notes = translated(saved)
+    model = build(config) if config else Loose.from_arrays(saved)
+    if isinstance(model, Unknown):
+        model = Loose.from_arrays(saved, model)
+    model.ledger = binding.bind(model, saved)
+    model.saved, model.notes = saved, notes
+    return model
+
+
+def translated(saved):
+    """Return a file's config in Keras 3 words, or None where it has none, and notes on what was read as what."""
+    return dialects.translate(saved.config, saved.keras_version, saved.backend) if saved.config else (None, [])
+
+
+def build(config):
+    """Build the layers of a config in Keras 3 words: a Model, or Unknown for a class of somebody's own."""
+    layer = layer_from(config)
+    if not isinstance(layer, (Model, Unknown)):
+        raise Unreadable(f"its config is a {layer.class_name}, not a model")
+    return layer
