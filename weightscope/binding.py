@@ -123,17 +123,26 @@ def _bind_in_order(model, saved, free, problems):
     order = {name: paths for name, paths in saved.order.items() if paths}
     for layer, paths in _groups(model, order):
         if isinstance(layer, Unknown):
-            for path in paths:
-                claim(layer, leaf_name(path) if len({leaf_name(p) for p in paths}) == len(paths) else path, path, free)
+            _claim_raw(layer, paths, free)
             continue
         matched = _matched(layer, paths, saved.arrays)
         if matched is None:
-            expected = len(list(layer.all_weights()))
-            problems.append(f"layer {layer.name!r} ({layer.class_name}) has {expected} weights, its group in the file"
-                            f" {len(paths)} arrays of other shapes or number")
+            problems.append(f"layer {layer.name!r} ({layer.class_name}) expects {len(list(layer.all_weights()))} weights,"
+                            f" its group in the file holds {len(paths)} arrays that do not fit them")
+            _claim_raw(layer, paths, free)
             continue
         for weight, path in matched:
             _take(weight, path, free)
+
+
+def _claim_raw(layer, paths, free):
+    """Give a layer the arrays of its group as the file names them, for want of a better word."""
+    layer.weights, layer.parts = {}, {}
+    leaves = [leaf_name(path) for path in paths]
+    for leaf, path in zip(leaves, paths):
+        claim(layer, leaf if leaves.count(leaf) == 1 else path, path, free)
+    if not isinstance(layer, Unknown):
+        layer.config = {**layer.config, "not_replayable": "its weights are kept in a layout that is not known"}
 
 
 def _groups(model, order):

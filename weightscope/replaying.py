@@ -20,11 +20,15 @@ class Trace(dict):
         self._output = None
 
     @property
+    def problem(self):
+        """The NotReplayable that stands where the output should be, or None."""
+        return _problem(self._output)
+
+    @property
     def output(self):
         """The model's output, structured as ``predict`` structures it; raises NotReplayable where it is missing."""
-        problem = next((leaf for leaf in flatten(self._output) if isinstance(leaf, NotReplayable)), None)
-        if problem:
-            raise problem
+        if self.problem:
+            raise self.problem
         return self._output
 
     @output.setter
@@ -41,12 +45,16 @@ def replay(model, inputs, given=None):
     """
     trace = Trace()
     for path, outputs in steps(model, inputs, given, trace):
-        problem = next((leaf for leaf in flatten(outputs) if isinstance(leaf, NotReplayable)), None)
+        problem = _problem(outputs)
         if problem:
             trace.missing[path] = _reason(path, problem)
         else:
             trace[path] = outputs
     return trace
+
+
+def _problem(outputs):
+    return next((leaf for leaf in flatten(outputs) if isinstance(leaf, NotReplayable)), None)
 
 
 def _reason(path, problem):

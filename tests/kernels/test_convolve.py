@@ -85,7 +85,7 @@ def test_the_size_of_the_slices_does_not_matter(rank, floats, monkeypatch):
     np.testing.assert_array_equal(depthwise(x, kernel.reshape(*SIZES[rank], 4, 3), ones, "same", ones), expected)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_convolve_on_any_shape(data):
     rank = data.draw(st.integers(1, 3), "rank")

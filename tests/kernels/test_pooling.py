@@ -41,16 +41,17 @@ def test_agrees_with_keras(ours, theirs, rank, size, stride, padding):
 @pytest.mark.parametrize("dtype", ["float16", "float64"])
 def test_keeps_the_dtype(ours, theirs, dtype):
     x = values((2, 9, 8, 3), dtype)
-    assert_agrees(ours(x, (3, 2), (2, 2), "same"), theirs(x, (3, 2), (2, 2), "same", "channels_last"), dtype)
+    tensor = keras.ops.convert_to_tensor(x)
+    assert_agrees(ours(x, (3, 2), (2, 2), "same"), theirs(tensor, (3, 2), (2, 2), "same", "channels_last"), dtype)
 
 
 def test_the_largest_of_integers():
     x = values((2, 9, 8, 3)).astype("int32") * 7
-    theirs = keras.ops.max_pool(x, (3, 2), (2, 2), "same", "channels_last")
+    theirs = keras.ops.max_pool(keras.ops.convert_to_tensor(x), (3, 2), (2, 2), "same", "channels_last")
     assert_agrees(max_pool(x, (3, 2), (2, 2), "same"), theirs, "int32")
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_any_shape(data):
     rank = data.draw(st.integers(1, 3), "rank")
@@ -63,14 +64,15 @@ def test_any_shape(data):
         assert_agrees(ours(x, size, strides, padding), theirs(x, size, strides, padding, "channels_last"), "float32")
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("size", [2, 3, 4, 5])  # for 1, TensorFlow divides by zero and takes the process with it
 @pytest.mark.parametrize("rank", [1, 2, 3])
 def test_adaptive_agrees_with_keras(rank, size):
-    x = values((2, *SPACE[rank], 3))
-    ours = adaptive_pool(np.mean, x, (size,) * rank)
-    assert_agrees(ours, keras.ops.adaptive_average_pool(keras.ops.convert_to_tensor(x), (size,) * rank, "channels_last"), "float32")
-    ours = adaptive_pool(np.max, x, (size,) * rank)
-    assert_agrees(ours, keras.ops.adaptive_max_pool(keras.ops.convert_to_tensor(x), (size,) * rank, "channels_last"), "float32")
+    x, sizes = values((2, *SPACE[rank], 3)), (size,) * rank
+    tensor = keras.ops.convert_to_tensor(x)
+    theirs = keras.ops.adaptive_average_pool(tensor, sizes, "channels_last")
+    assert_agrees(adaptive_pool(np.mean, x, sizes), theirs, "float32")
+    theirs = keras.ops.adaptive_max_pool(tensor, sizes, "channels_last")
+    assert_agrees(adaptive_pool(np.max, x, sizes), theirs, "float32")
 
 
 def test_more_windows_than_steps():

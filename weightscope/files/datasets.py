@@ -25,8 +25,8 @@ TYPE_WORDS = {
 }
 
 
-def examine(dataset: h5d.DatasetID, path: str, length: int) -> tuple[str | None, int]:
-    """The type of ``dataset``, as `_dtype_name` says it, and the bytes that it takes, without reading any of them.
+def examine(dataset: h5d.DatasetID, path: str, length: int) -> tuple[str | None, tuple[int, ...], int]:
+    """The type of ``dataset``, as `_dtype_name` says it, its shape, and its size in bytes, of which none is read.
 
     Raises: ``Unsafe`` if the values are elsewhere, or claim more bytes than a file of ``length`` can hold;
     ``Unreadable`` if some were never written, or are numbers in a format that NumPy does not have.
@@ -41,10 +41,11 @@ def examine(dataset: h5d.DatasetID, path: str, length: int) -> tuple[str | None,
     kind = dataset.get_type()
     name = _dtype_name(dataset, kind, path)
     if name is None:
-        return None, 0
-    nbytes = prod(dataset.shape) * kind.get_size()
+        return None, (), 0
+    shape = tuple(dataset.shape)
+    nbytes = prod(shape) * kind.get_size()
     _check_claim(dataset, path, nbytes, length, layout == h5d.CHUNKED)
-    return name, nbytes
+    return name, shape, nbytes
 
 
 def words(dataset: h5d.DatasetID) -> str:
@@ -61,7 +62,7 @@ def _dtype_name(dataset: h5d.DatasetID, kind: h5t.TypeID, path: str) -> str | No
     else so.
     """
     family = kind.get_class()
-    if dataset.get_space().get_simple_extent_type() == h5s.NULL:
+    if not dataset.rank and dataset.get_space().get_simple_extent_type() == h5s.NULL:
         return None
     if family == h5t.OPAQUE:
         return "bfloat16" if kind.get_size() == 2 else None

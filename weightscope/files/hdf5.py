@@ -4,8 +4,8 @@ Everything the readers of Keras' HDF5 layouts need: groups, arrays, and attribut
 """
 
 from functools import partial
+from io import RawIOBase
 from math import prod
-from typing import BinaryIO
 
 import h5py
 import numpy as np
@@ -20,9 +20,10 @@ from weightscope.files.untrusted import MOST_EXPANSION, decoded, reading
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 LONGEST_PATH = 4096
 MOST_TEXT = 1 << 30
+LINKS = {h5l.TYPE_SOFT: "a soft link", h5l.TYPE_EXTERNAL: "a link to another file"}
 
 
-def superblock(window: BinaryIO) -> int | None:
+def superblock(window: RawIOBase) -> int | None:
     """Where the HDF5 file in ``window`` begins: at 0, or behind a user's block of 512, 1024, 2048 … bytes."""
     length = window.seek(0, 2)
     start = 0
@@ -45,7 +46,7 @@ class Tree:
     arrays that claim far more bytes than are stored; ``Unreadable``, and what h5py raises, for damage.
     """
 
-    def __init__(self, window: BinaryIO, file_name: str):
+    def __init__(self, window: RawIOBase, file_name: str):
         self.window, self.file_name = window, file_name
         self.base = _checked_superblock(window)
         self.length = window.seek(0, 2)
@@ -158,11 +159,10 @@ class Tree:
         return children
 
     def _add(self, dataset: h5d.DatasetID, path: str) -> None:
-        kind, nbytes = datasets.examine(dataset, path, self.length)
+        kind, shape, nbytes = datasets.examine(dataset, path, self.length)
         if kind is None:
             self.others[path] = datasets.words(dataset)
             return
-        shape = tuple(dataset.shape)
         self.arrays[path] = Stored(path, shape, kind, prod(shape), nbytes, partial(self._values, path))
 
     def _values(self, path: str) -> np.ndarray:
@@ -181,8 +181,8 @@ def _child(path: str, name: bytes, link: int) -> str:
     """The path of a child; raises unless it is a plain link with a plain name."""
     child = f"{path}/{decoded(name)}" if path else decoded(name)
     if link != h5l.TYPE_HARD:
-        kinds = {h5l.TYPE_SOFT: "a soft link", h5l.TYPE_EXTERNAL: "a link to another file"}
-        raise Unsafe(f"{child!r} is {kinds.get(link, 'a link of an unknown kind')}, which Keras never writes and weightscope never follows")
+        kind = LINKS.get(link, "a link of an unknown kind")
+        raise Unsafe(f"{child!r} is {kind}, which Keras never writes and weightscope never follows")
     if b"/" in name or name in (b"", b".", b".."):
         raise Unreadable(f"{child!r} is not a name that HDF5 allows; the file is damaged")
     if len(child) > LONGEST_PATH:
@@ -190,7 +190,7 @@ def _child(path: str, name: bytes, link: int) -> str:
     return child
 
 
-def _checked_superblock(window: BinaryIO) -> int:
+def _checked_superblock(window: RawIOBase) -> int:
     """Where the file begins. Addresses and sizes of 8 bytes are all that Keras' files have, and all `heap` checks."""
     base = superblock(window)
     if base is None:

@@ -75,7 +75,7 @@ def _checked_members(archive: zipfile.ZipFile, length: int) -> dict[str, zipfile
         raise Unreadable("is a zip whose members overlap or are cut off; get or save it again")
     for info in infos:
         _check_member(info)
-    return {info.filename: info for info in infos if not info.is_dir()}
+    return {info.filename: info for info in infos if not info.filename.endswith("/")}
 
 
 def _check_member(info: zipfile.ZipInfo) -> None:

@@ -5,7 +5,6 @@ import os
 import stat
 from contextlib import ExitStack
 from functools import cached_property
-from typing import BinaryIO
 
 from weightscope.errors import Unreadable
 from weightscope.files.hdf5 import Tree, superblock
@@ -19,7 +18,7 @@ class Window(io.RawIOBase):
 
     longest_read: int | None = None
 
-    def __init__(self, file: BinaryIO, offset: int, length: int):
+    def __init__(self, file: io.RawIOBase | io.BytesIO, offset: int, length: int):
         self.file, self.offset, self.length, self.position = file, offset, length, 0
 
     def readable(self) -> bool:
@@ -43,7 +42,7 @@ class Window(io.RawIOBase):
         self.file.seek(self.offset + self.position)
         done = 0
         while done < len(view):
-            got = self.file.readinto(view[done:])  # type: ignore[attr-defined]
+            got = self.file.readinto(view[done:])
             if not got:
                 raise OSError("the file became shorter while it was read")
             done += got

@@ -1,8 +1,8 @@
 """Resizing images (batch, height, width, channels) as ``tf.image.resize`` does, and repeating steps.
 
 Every interpolation is separable: one small matrix (to, from) per axis says how much of each old pixel is in each new
-one. Pixel i has its centre at i + ½. Positions and weights are computed in float32, as TensorFlow computes them, because
-their rounding shows in the results. Sources: tensorflow/core/kernels/image/{resize_bilinear,resize_bicubic,resize_area,
+one. Pixel i has its centre at i + ½. Positions and weights are computed in float32, as TensorFlow computes them: their
+rounding shows in the results. Sources: tensorflow/core/kernels/image/{resize_bilinear,resize_bicubic,resize_area,
 resize_nearest_neighbor,scale_and_translate}_op.cc and sampling_kernels.h.
 """
 

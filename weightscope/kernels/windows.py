@@ -1,7 +1,8 @@
 """The arithmetic of windows that slide over the spatial axes of (batch, *space, channels).
 
-``space`` is one to three axes; sizes, strides and dilations are tuples with one integer for each. Padding is Keras' word: "valid" adds nothing; "same" adds zeros until there are ceil(length / stride) windows, the odd
-one at the end (https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2); "causal" adds all of them before.
+``space`` is one to three axes; sizes, strides and dilations are tuples with one integer for each. Padding is Keras'
+word: "valid" adds nothing; "same" adds zeros until there are ceil(length / stride) windows, the odd one at the end
+(https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2); "causal" adds all of them before.
 """
 
 import numpy as np

@@ -347,6 +347,8 @@ class Unknown(Layer):
 
     def refusal(self):
         """Say which class is asked for."""
+        if "not_replayable" in self.config:
+            return self.config["not_replayable"]
         where = f" of module {self.module}" if self.module else ""
         return f"class {self.class_name}{where} is not known to weightscope"
 

@@ -86,8 +86,7 @@ class Model(Layer):
 
     def run(self, args, kwargs=None, masks=(), keyword_masks=None):
         """Run the whole graph; the same contract as ``Layer.run``."""
-        self._refuse_arguments(kwargs or {})
-        steps = self.walk(args[0] if args else (kwargs or {}).get("inputs"), masks[0] if masks else None)
+        steps = self.walk(self.argument(args, kwargs or {}), masks[0] if masks else None)
         try:
             while True:
                 next(steps)
@@ -97,6 +96,13 @@ class Model(Layer):
         if problem:
             raise problem
         return outputs, out_masks
+
+    def argument(self, args, kwargs):
+        """Return what a call hands to the model; raise NotReplayable where it asks for more than to run it."""
+        asked = {key: value for key, value in kwargs.items() if key != "inputs" and value not in (None, False)}
+        if len(args) + ("inputs" in kwargs) != 1 or asked:
+            raise NotReplayable(f"model {self.name!r}: called with {len(args)} arguments and {asked} is not replayed")
+        return args[0] if args else kwargs["inputs"]
 
     def walk(self, inputs, masks=None, prefix=""):
         """Call every node in order, and yield ``(path, outputs)`` as each is done.
@@ -204,9 +210,8 @@ def _call(node, values, path):
         return missing, None
     try:
         if isinstance(node.layer, Model):
-            node.layer._refuse_arguments(kwargs)
-            return (yield from node.layer.walk(args[0] if args else kwargs["inputs"],
-                                               masks[0] if masks else None, path + "/"))
+            inputs = node.layer.argument(args, kwargs)
+            return (yield from node.layer.walk(inputs, masks[0] if masks else None, path + "/"))
         return node.layer.run(args, kwargs, masks, keyword_masks)
     except NotReplayable as error:
         return _behind(path, error), None
@@ -309,7 +314,8 @@ class Loose(Model):
             groups = list(dict.fromkeys(folder for folder in folders if "seed_generator" not in folder))
         layers = [Unknown({}, name) for name in groups]
         for layer in layers:
-            layer.class_name = "unknown"
+            layer.class_name = "?"
+            layer.config["not_replayable"] = "the file does not say what it computes"
         reason = custom.refusal() if custom else "the file holds weights only, no architecture"
         model = cls({"layers": layers, "reason": reason}, custom.name if custom else "weights")
         model.class_name = custom.class_name if custom else "weights only"

@@ -1,0 +1,51 @@
+# make demo   inspect and verify a sample model
+# make test   all tests, Keras included
+# make quick  the tests that need no Keras, on a machine without it
+# make check  ruff, mypy, the floors, a fresh README
+# make samples, make bench
+PYTHON ?= python3
+VENV := .venv
+LIGHT := .venv-light
+BIN := $(VENV)/bin
+PIP := -m pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test quick check samples bench clean
+
+$(VENV)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python $(PIP) -e '.[test,check]'
+	touch $@
+
+$(LIGHT)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(LIGHT)
+	$(LIGHT)/bin/python $(PIP) -e . pytest hypothesis
+	touch $@
+
+$(VENV)/.samples: $(VENV)/.ready
+	$(BIN)/python $(PIP) -e '.[samples]'
+	touch $@
+
+demo: $(VENV)/.ready
+	$(BIN)/weightscope inspect sample_models/xor.h5
+	$(BIN)/weightscope predict sample_models/xor.h5 --input sample_models/xor_input.npy
+	$(BIN)/weightscope verify sample_models/xor.h5 --input sample_models/xor_input.npy
+
+test: $(VENV)/.ready
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+quick: $(LIGHT)/.ready
+	$(LIGHT)/bin/python -m pytest -m 'not keras'
+
+check: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/test_floors.py tests/test_start.py tests/test_readme.py
+
+samples: $(VENV)/.samples
+	$(BIN)/python sample_models/build.py
+
+bench: $(VENV)/.ready
+	$(BIN)/python tests/bench.py
+
+clean:
+	rm -rf $(VENV) $(LIGHT) .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -1,0 +1,1 @@
+"""One file an output format: each says the same, read from an ``Overview`` of a model or a ``Comparison``."""

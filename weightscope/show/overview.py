@@ -1,0 +1,191 @@
+"""What there is to say about a model, before any format says it: a tree of blocks, one for each layer."""
+
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+
+from weightscope.layers.core import InputLayer
+from weightscope.layers.models import Loose, Model
+from weightscope.layers.structure import flatten, flatten_shapes
+from weightscope.show.wording import axes_text, shape_text
+
+
+@dataclass
+class Call:
+    """One call of a layer: its ``path``, what it is called ``on``, the shape of the one input, and of the output.
+
+    ``on`` are paths of calls; ``lstm[1]`` is the second output of ``lstm``. ``given`` is None for several inputs.
+    """
+
+    path: str
+    on: list[str]
+    given: object
+    shape: object
+
+
+@dataclass(eq=False)
+class Block:
+    """One layer and what a report says of it.
+
+    ``path``: its place in the model, ``encoder/dense``; ``attribute``: under which its owner holds it, "" for a layer
+    of a model; ``trains``: whether neither it nor a model around it is frozen; ``parts``: the blocks inside it;
+    ``follows``: whether it is called once, on the layer listed before it and on nothing else.
+    """
+
+    layer: object
+    path: str
+    attribute: str
+    trains: bool
+    calls: list[Call]
+    parts: list["Block"] = field(default_factory=list)
+    follows: bool = False
+
+    @property
+    def parameters(self):
+        """The number of parameters in this layer and its parts."""
+        return sum(weight.stored.size for weight in self.layer.all_weights() if weight.stored is not None)
+
+    @property
+    def shape(self):
+        """The output's shape at the first call, or None where nothing tells it."""
+        return self.calls[0].shape if self.calls else None
+
+    @property
+    def refusal(self):
+        """Why the layer cannot be replayed, or None; a part leaves the word to its owner."""
+        return None if self.attribute else self.layer.refusal()
+
+    @property
+    def is_model(self):
+        """Whether this is a model in the model."""
+        return isinstance(self.layer, Model)
+
+    @property
+    def is_input(self):
+        """Whether this is where an input enters."""
+        return isinstance(self.layer, InputLayer)
+
+    def trains_weight(self, weight):
+        """Tell whether training changes a weight of this layer."""
+        return self.trains and weight.trainable
+
+    def arithmetic(self):
+        """Return a product's shapes written out, ``(None, 2) · (2 in × 8 units) → (None, 8)``; "" for other maths."""
+        kernel, bias = self.layer.weights.get("kernel"), self.layer.weights.get("bias")
+        if " · kernel" not in self.layer.formula or self.parts or not self.calls or len(self.layer.weights) > 2:
+            return ""
+        if kernel is None or kernel.shape is None or self.calls[0].given is None:
+            return ""
+        plus = f" + {axes_text(bias)}" if bias is not None and bias.shape is not None else ""
+        return f"{shape_text(self.calls[0].given)} · {axes_text(kernel)}{plus} → {shape_text(self.shape)}"
+
+    def walk(self):
+        """Yield this block and all inside it, owners first."""
+        yield self
+        for part in self.parts:
+            yield from part.walk()
+
+
+class Overview:
+    """A model as its reports show it: ``blocks``, the layers; ``inputs`` and ``outputs`` as (name, shape, dtype).
+
+    ``chosen``: whether ``blocks`` are some layers only; ``with_statistics``, ``with_values``: what a report is to
+    read of each weight. Parameters are counted as Keras counts them.
+    """
+
+    def __init__(self, model, with_statistics=False, with_values=False):
+        self.model, self.saved, self.ledger = model, model.saved, model.ledger
+        self.with_statistics, self.with_values = with_statistics, with_values
+        self.is_loose = isinstance(model, Loose)
+        shapes = {} if self.is_loose else model.shapes()
+        self.blocks = _blocks(model, shapes, "", model.trainable)
+        self.chosen = False
+        self.inputs = [(layer.name, layer.batch_shape, layer.policy) for layer in model.input_layers]
+        self.outputs = [(ref.node, shapes.get(ref.node)) for ref in flatten(model.outputs)]
+        self.trainable, self.frozen = self._parameters()
+
+    def _parameters(self):
+        counts = {True: 0, False: 0}
+        for block in self.all_blocks():
+            for weight in block.layer.weights.values():
+                if weight.stored is not None:
+                    counts[block.trains_weight(weight)] += weight.stored.size
+        return counts[True], counts[False]
+
+    def all_blocks(self):
+        """Yield every block of the tree, owners first."""
+        for block in self.blocks:
+            yield from block.walk()
+
+    def choose(self, patterns):
+        """Keep the layers whose name or path is, or fits, one of the patterns (``*``, ``?``, ``[abc]``).
+
+        Returns the patterns that fit nothing, each with the nearest names.
+        """
+        found, missing = [], {}
+        everything = list(self.all_blocks())
+        for pattern in patterns:
+            fitting = [block for block in everything if _fits(block, pattern)]
+            found += fitting
+            if not fitting:
+                missing[pattern] = near(pattern, [block.layer.name for block in everything])
+        inside = {part for block in found for part in block.walk() if part is not block}
+        self.blocks = [block for block in everything if block in set(found) - inside]
+        self.chosen = True
+        return missing
+
+
+def _fits(block, pattern):
+    names = (block.layer.name, block.path)
+    return pattern in names or any(fnmatchcase(name, pattern) for name in names)
+
+
+def near(name, names):
+    """Return the few names that look most like ``name``, the nearest first."""
+    return get_close_matches(name, list(dict.fromkeys(names)), n=3, cutoff=0.5)
+
+
+def _blocks(model, shapes, prefix, trains):
+    calls = _calls(model, shapes, prefix)
+    implicit = [layer for layer in model.input_layers if layer not in model.layers]
+    blocks = []
+    for layer in [*implicit, *model.layers]:
+        block = _block(layer, prefix + layer.name, trains, calls.get(layer, []), shapes)
+        before = blocks[-1].calls if blocks else []
+        block.follows = len(block.calls) == 1 and len(before) < 2 and block.calls[0].on == [c.path for c in before]
+        blocks.append(block)
+    return blocks
+
+
+def _block(layer, path, trains, calls, shapes):
+    trains = trains and layer.trainable
+    block = Block(layer, path, "", trains, calls)
+    if isinstance(layer, Model):
+        # Called by a wrapper, a model has no shapes from the walk, but those it declares itself.
+        known = calls and calls[0].path + "/"
+        block.parts = _blocks(layer, shapes if known else layer.shapes(), known or "", trains)
+    else:
+        for name, part in layer.parts.items():
+            block.parts.append(_block(part, f"{path}/{name}", trains, [], shapes))
+            block.parts[-1].attribute = name
+    return block
+
+
+def _calls(model, shapes, prefix):
+    """Return ``{layer: its calls}``."""
+    found = {}
+    for node in model.nodes:
+        given = _leaf_shapes(shapes.get(prefix + node.refs[0].node)) if len(node.refs) == 1 else []
+        index = node.refs[0].index if given else 0
+        call = Call(prefix + node.path, [prefix + _ref_text(ref, shapes.get(prefix + ref.node)) for ref in node.refs],
+                    given[index] if index < len(given) else None, shapes.get(prefix + node.path))
+        found.setdefault(node.layer, []).append(call)
+    return found
+
+
+def _leaf_shapes(shape):
+    return [] if shape is None else flatten_shapes(shape)
+
+
+def _ref_text(ref, shape):
+    return ref.node if ref.index == 0 and len(_leaf_shapes(shape)) < 2 else f"{ref.node}[{ref.index}]"

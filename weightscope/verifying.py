@@ -1,0 +1,77 @@
+"""Replays ``predict`` by hand beside Keras, layer by layer, and returns the Comparison."""
+
+from weightscope import compare, reference
+from weightscope.errors import NothingChecked, Unsafe, Unsupported
+from weightscope.layers.base import Unknown
+from weightscope.layers.core import Lambda
+from weightscope.layers.models import Loose
+from weightscope.layers.structure import flatten
+from weightscope.replaying import batches_of, concatenate, replay
+
+
+def verify(model, inputs, tolerance=None, batch_size=32, progress=None):
+    """Hold a NumPy replay of a loaded model against Keras, at every layer and at the output of ``predict``.
+
+    ``inputs``: an array, a list or a mapping as ``replay`` takes; ``tolerance``: a ``compare.Tolerance``;
+    ``progress``: called as ``progress(stage, done, total)``, stage being "keras" or "samples". Keras starts in a child
+    process and loads while the first batch is replayed. Raises Unsafe for a file with code in it, Unsupported for one
+    without an architecture, NothingChecked for no samples, ReferenceFailed where Keras fails.
+    """
+    _check_safe(model)
+    tolerance = tolerance or compare.Tolerance()
+    arrays = _with_batch(model.standardize(inputs))
+    batches = list(batches_of(arrays, batch_size))
+    progress = progress or (lambda stage, done, total: None)
+    with reference.start(model.saved, arrays, batch_size) as run:
+        first = replay(model, batches[0])  # while Keras imports, loads and predicts
+        progress("keras", 0, len(batches))
+        version, predicted = run.version(), run.predicted()
+        rows, outputs = [], []
+        for index, batch in enumerate(batches):
+            ours = first if index == 0 else replay(model, batch)
+            theirs = run.batch()
+            rows.append(compare.traces(model, ours, replay(model, batch, given=theirs), theirs, tolerance))
+            outputs.append(None if ours.problem else ours.output)
+            progress("samples", index + 1, len(batches))
+    return compare.Comparison(
+        compare.joined(rows), _output_gaps(outputs, predicted, tolerance), len(arrays[0]), tolerance, version,
+        list(model.notes))
+
+
+def _output_gaps(outputs, predicted, tolerance):
+    if any(output is None for output in outputs):
+        return []
+    ours = flatten(concatenate(outputs))
+    return [compare.gap(a, b, tolerance) for a, b in zip(ours, predicted, strict=True)]
+
+
+def _with_batch(arrays):
+    if not arrays or not len(arrays[0]):
+        raise NothingChecked("the input has no samples, so nothing would be checked")
+    return arrays
+
+
+def _check_safe(model):
+    if isinstance(model, Loose):
+        raise Unsupported(f"{model.saved.path}: nothing to verify: {model.refusal()}")
+    for layer in all_layers(model):
+        if isinstance(layer, Lambda) and _holds_code(layer.config):
+            raise Unsafe(f"{model.saved.path}: layer {layer.name!r} holds Python code; it is not handed to Keras")
+        if isinstance(layer, Unknown) and not _of_keras(layer.module):
+            raise Unsupported(f"{model.saved.path}: layer {layer.name!r}: {layer.refusal()}; Keras cannot load it"
+                              " without your code")
+
+
+def _holds_code(config):
+    return isinstance(config.get("function"), (list, dict)) and "lambda" in str(config)
+
+
+def _of_keras(module):
+    return module is None or str(module).split(".")[0] in ("keras", "tf_keras", "builtins")
+
+
+def all_layers(layer):
+    """Yield a layer and every layer inside it."""
+    yield layer
+    for part in layer.parts.values():
+        yield from all_layers(part)
