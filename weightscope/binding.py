@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from weightscope.layers.base import Unknown, Weight
 from weightscope.layers.models import Loose, Model
+from weightscope.layers.structure import snake_case
 
 
 @dataclass
@@ -92,13 +93,6 @@ def _folders(layer):
         used[name] = used.get(name, -1) + 1
         found.append((f"layers/{name}_{used[name]}" if used[name] else f"layers/{name}", part))
     return found
-
-
-def snake_case(name):
-    """Return the group name that Keras gives a class (``keras/src/utils/naming.py``)."""
-    name = re.sub(r"\W+", "", name)
-    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 def _join(*names):

@@ -85,7 +85,7 @@ def test_the_size_of_the_slices_does_not_matter(rank, floats, monkeypatch):
     np.testing.assert_array_equal(depthwise(x, kernel.reshape(*SIZES[rank], 4, 3), ones, "same", ones), expected)
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_convolve_on_any_shape(data):
     rank = data.draw(st.integers(1, 3), "rank")
@@ -178,6 +178,15 @@ def test_by_hand():
     np.testing.assert_array_equal(depthwise(x, kernel, (2,), "valid", (1,)).ravel(), [21, 84])
     np.testing.assert_array_equal(convolve_transpose(x, kernel, (2,), "valid", None, (1,)).ravel(),
                                   [1, 10, 2, 20, 4, 40, 8, 80])
+
+
+def test_channels_that_do_not_fit():
+    x, kernel = arrays("float32", (1, 4, 1), (3, 2, 2))
+    for function in (convolve, depthwise, lambda *settings: convolve_transpose(*settings[:4], None, settings[4])):
+        with pytest.raises(ValueError, match=r"fit|mismatch"):
+            function(x, kernel, (1,), "valid", (1,))
+    with pytest.raises(ValueError, match="3 groups"):
+        convolve(*arrays("float32", (1, 4, 6), (3, 2, 4)), (1,), "valid", (1,), 3)
 
 
 def test_a_window_that_does_not_fit():

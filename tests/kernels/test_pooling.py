@@ -51,7 +51,7 @@ def test_the_largest_of_integers():
     assert_agrees(max_pool(x, (3, 2), (2, 2), "same"), theirs, "int32")
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_any_shape(data):
     rank = data.draw(st.integers(1, 3), "rank")

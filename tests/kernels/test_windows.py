@@ -57,3 +57,5 @@ def test_what_cannot_be():
         output_lengths((4,), (3,), (1,), "valid", (2,))
     with pytest.raises(ValueError, match="not 'full'"):
         output_length(4, 3, 1, "full")
+    with pytest.raises(ValueError, match="start at 1"):
+        output_length(4, 3, 0, "valid")

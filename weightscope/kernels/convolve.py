@@ -22,9 +22,12 @@ def convolve(x, kernel, strides, padding, dilation_rate, groups=1):
     """y[b, o, f] = Σ over kernel taps t and channels c of x[b, o·strides + t·dilation_rate, c] · kernel[t, c, f].
 
     ``x`` (batch, *space, in), ``kernel`` (*kernel_size, in/groups, filters) → (batch, *windows, filters). Group g of
-    the filters sees group g of the channels only. Raises ``ValueError`` where no window fits into ``x``.
+    the filters sees group g of the channels only. Raises ``ValueError`` where no window fits into ``x``, and where
+    channels, filters and groups contradict each other.
     """
     dtype, work = x.dtype, working_dtype(x)
+    if groups < 1 or x.shape[-1] != kernel.shape[-2] * groups or kernel.shape[-1] % groups:
+        raise ValueError(f"{groups} groups of a kernel {kernel.shape} do not fit {x.shape[-1]} channels")
     x, kernel = x.astype(work, copy=False), kernel.astype(work, copy=False)
     *sizes, channels, filters = kernel.shape
     x = pad(x, sizes, strides, padding, dilation_rate)
@@ -77,9 +80,11 @@ def depthwise(x, kernel, strides, padding, dilation_rate):
     """y[b, o, c·multiplier + m] = Σ over kernel taps t of x[b, o·strides + t·dilation_rate, c] · kernel[t, c, m].
 
     ``x`` (batch, *space, channels), ``kernel`` (*kernel_size, channels, multiplier) → (batch, *windows, channels ·
-    multiplier). Raises ``ValueError`` where no window fits into ``x``.
+    multiplier). Raises ``ValueError`` where no window fits into ``x``, and where the channels differ.
     """
     dtype, work = x.dtype, working_dtype(x)
+    if x.shape[-1] != kernel.shape[-2]:
+        raise ValueError(f"a kernel {kernel.shape} does not fit {x.shape[-1]} channels")
     x, kernel = x.astype(work, copy=False), kernel.astype(work, copy=False)
     *sizes, channels, multiplier = kernel.shape
     x = pad(x, sizes, strides, padding, dilation_rate)
@@ -101,11 +106,11 @@ def convolve_transpose(x, kernel, strides, padding, output_padding, dilation_rat
 
     The adjoint of ``convolve``: every step of ``x`` is spread over a window of the result. ``x`` (batch, *space, in),
     ``kernel`` (*kernel_size, filters, in) → (batch, *lengths, filters), see ``transpose_length``;
-    ``output_padding`` is ``None`` or one integer per axis.
+    ``output_padding`` is ``None`` or one integer per axis. Raises ``ValueError`` where the channels differ.
     """
     dtype, work = x.dtype, working_dtype(x)
-    *sizes, filters, channels = kernel.shape
-    rows = x.astype(work, copy=False).reshape(-1, channels)
+    *sizes, filters, _ = kernel.shape
+    rows = x.astype(work, copy=False).reshape(-1, x.shape[-1])
     space, spare = x.shape[1:-1], output_padding or (None,) * len(sizes)
     axes = list(zip(space, sizes, strides, spare, dilation_rate, strict=True))
     lengths = [transpose_length(n, size, stride, padding, more, d) for n, size, stride, more, d in axes]

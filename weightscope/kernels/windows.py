@@ -16,8 +16,10 @@ def reach(size, dilation=1):
 def output_length(length, size, stride, padding, dilation=1):
     """The number of windows along one axis of ``length`` steps; ``None`` (unknown) stays ``None``.
 
-    Raises ``ValueError`` where no window fits, and for a word that is no padding.
+    Raises ``ValueError`` where no window fits, for a word that is no padding, and for a number below 1.
     """
+    if min(size, stride, dilation) < 1:
+        raise ValueError(f"sizes, strides and dilations start at 1, found {size}, {stride} and {dilation}")
     if length is None:
         return None
     if padding in ("same", "causal"):

@@ -248,8 +248,9 @@ class Layer:
                                 f" each other: {str(error)[:200]}") from error
 
     def _check_size(self, given):
-        shapes = map_structure(lambda x: x.shape if isinstance(x, np.ndarray) else x, tuple(given.values()))
-        outputs = flatten_shapes(self.output_shapes(shapes, {}))
+        shapes = map_structure(lambda x: x.shape if isinstance(x, np.ndarray) else x, given)
+        first = [shapes.pop(name) for name in list(shapes)[:1]]
+        outputs = flatten_shapes(self.output_shapes(first, shapes))
         size = sum(math.prod(shape) for shape in outputs if None not in shape)
         if size > MOST_VALUES:
             raise NotReplayable(f"layer {self.name!r} ({self.class_name}): its output would have {size:,} values")
@@ -268,10 +269,10 @@ class Layer:
                 given[names[0]] = value
             elif key in names:
                 given[key] = value
-            elif value not in (None, False):
+            elif value is not None and value is not False:
                 raise NotReplayable(f"layer {self.name!r} ({self.class_name}): call argument {key}={value!r}"
                                     " is not replayed")
-        return given
+        return {name: given[name] for name in names if name in given}
 
     def _call_names(self):
         # Settled once for each class: the arguments of forward that are no weights.

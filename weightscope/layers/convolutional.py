@@ -1,1 +1,148 @@
-"""Keras' convolutional layers."""
+"""Keras' convolutional layers: a kernel slides over space and weighs what lies under it."""
+
+from weightscope.kernels.convolve import convolve, depthwise
+from weightscope.kernels.windows import output_lengths
+from weightscope.layers.base import Weight, keras_layer
+from weightscope.layers.spatial import Spatial
+
+SPACE = {1: "steps", 2: "height width", 3: "depth height width"}  # the words of a kernel's first axes, by rank
+
+
+class Windowed(Spatial):
+    """What all convolutional layers share: the windows, the bias and the activation."""
+
+    refuses = ("lora_rank", "quantization_config")
+    ignored = ("lora_alpha",)
+    kernel_size: "PerAxis"
+    strides: "PerAxis" = 1
+    padding: str = "valid"
+    dilation_rate: "PerAxis" = 1
+    activation: "Activation" = "linear"
+    use_bias: bool = True
+
+    def windows(self, x):
+        """Return how many windows lie along each axis of space of a shape."""
+        return output_lengths(x[1:-1], self.kernel_size, self.strides, self.padding, self.dilation_rate)
+
+    def finish(self, y, bias):
+        """Add the bias, if there is one, to a fresh array, and activate it."""
+        if bias is not None:
+            y += bias
+        return self.activation(y)
+
+
+class Convolution(Windowed):
+    """The base of Conv1D, Conv2D and Conv3D."""
+
+    formula = """
+        y[p] = activation(Σ x[p·strides + t·dilation_rate] · kernel[t] + bias)
+        for every position p, summed over the kernel's steps t; padding puts zeros around x"""
+    filters: int
+    groups: int = 1
+
+    def weight_specs(self):
+        seen = "in" if self.groups == 1 else "in/groups"
+        yield Weight("kernel", f"{SPACE[self.rank]} {seen} filters")
+        if self.use_bias:
+            yield Weight("bias", "filters")
+
+    def space_shape(self, x):
+        return x[0], *self.windows(x), self.filters
+
+    def forward(self, x, kernel, bias=None):
+        y = convolve(x, kernel, self.strides, self.padding, self.dilation_rate, self.groups)
+        return self.finish(y, bias)
+
+
+@keras_layer
+class Conv1D(Convolution):
+    """A kernel slides along a sequence; every filter sees all channels of a few neighbouring steps."""
+
+    rank = 1
+
+
+@keras_layer
+class Conv2D(Convolution):
+    """A kernel slides over an image; every filter sees all channels of a small rectangle."""
+
+    rank = 2
+
+
+@keras_layer
+class Conv3D(Convolution):
+    """A kernel slides through a volume; every filter sees all channels of a small box."""
+
+    rank = 3
+
+
+class DepthwiseConvolution(Windowed):
+    """The base of DepthwiseConv1D and DepthwiseConv2D."""
+
+    formula = """
+        y[p, c] = activation(Σ x[p·strides + t·dilation_rate, c] · kernel[t, c] + bias)
+        for every position p and channel c, summed over the kernel's steps t"""
+    depth_multiplier: int = 1
+
+    def weight_specs(self):
+        yield Weight("kernel", f"{SPACE[self.rank]} in depth_multiplier")
+        if self.use_bias:
+            yield Weight("bias", "in·depth_multiplier")
+
+    def space_shape(self, x):
+        return x[0], *self.windows(x), None if x[-1] is None else x[-1] * self.depth_multiplier
+
+    def forward(self, x, kernel, bias=None):
+        y = depthwise(x, kernel, self.strides, self.padding, self.dilation_rate)
+        return self.finish(y, bias)
+
+
+@keras_layer
+class DepthwiseConv1D(DepthwiseConvolution):
+    """Each channel of a sequence has kernels of its own and sees no other channel."""
+
+    rank = 1
+
+
+@keras_layer
+class DepthwiseConv2D(DepthwiseConvolution):
+    """Each channel of an image has kernels of its own and sees no other channel."""
+
+    rank = 2
+
+
+class SeparableConvolution(Windowed):
+    """The base of SeparableConv1D and SeparableConv2D."""
+
+    formula = """
+        d[p, c] = Σ x[p·strides + t·dilation_rate, c] · depthwise_kernel[t, c]
+        y = activation(d · pointwise_kernel + bias)"""
+    filters: int
+    depth_multiplier: int = 1
+
+    def weight_specs(self):
+        yield Weight("depthwise_kernel", f"{SPACE[self.rank]} in depth_multiplier")
+        yield Weight("pointwise_kernel", f"{SPACE[self.rank]} in·depth_multiplier filters")
+        if self.use_bias:
+            yield Weight("bias", "filters")
+
+    def space_shape(self, x):
+        return x[0], *self.windows(x), self.filters
+
+    def forward(self, x, depthwise_kernel, pointwise_kernel, bias=None):
+        y = depthwise(x, depthwise_kernel, self.strides, self.padding, self.dilation_rate)
+        ones = (1,) * self.rank
+        return self.finish(convolve(y, pointwise_kernel, ones, "valid", ones), bias)
+
+
+@keras_layer
+class SeparableConv1D(SeparableConvolution):
+    """First each channel of a sequence by itself, then a mixture of the channels at every step."""
+
+    rank = 1
+
+
+@keras_layer
+class SeparableConv2D(SeparableConvolution):
+    """First each channel of an image by itself, then a mixture of the channels at every pixel."""
+
+    rank = 2

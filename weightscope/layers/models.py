@@ -191,8 +191,7 @@ def _masks_like(masks, count):
 
 def _paired(outputs, masks):
     leaves = flatten(outputs)
-    found = flatten(masks)
-    return list(zip(leaves, found if len(found) == len(leaves) else [None] * len(leaves)))
+    return list(zip(leaves, flatten(masks) + [None] * len(leaves)))  # as in Keras, the masks may be fewer
 
 
 def _call(node, values, path):
@@ -263,14 +262,14 @@ class Sequential(Model):
     ignored = (*Model.ignored, "build_input_shape")
 
     def _read_graph(self):
-        self.layers = [layer_from(config) for config in self.layer_list()]
+        found = [layer_from(config) for config in self.layer_list()]
+        self.layers = [layer for layer in found if not isinstance(layer, InputLayer)]  # as Keras' Sequential.layers
         if not self.layers:
             raise Unreadable(f"model {self.name!r} has no layers")
-        entry = self.layers[0] if isinstance(self.layers[0], InputLayer) else self._implicit_input()
+        entry = found[0] if isinstance(found[0], InputLayer) else self._implicit_input()
         self.nodes = [Node(entry, 0, (), {})]
         for layer in self.layers:
-            if layer is not entry:
-                self.nodes.append(Node(layer, 0, (Ref(self.nodes[-1].path, 0),), {}))
+            self.nodes.append(Node(layer, 0, (Ref(self.nodes[-1].path, 0),), {}))
         if len({node.path for node in self.nodes}) != len(self.nodes):
             raise Unreadable(f"model {self.name!r}: two of its layers have the same name")
         self.inputs = [entry.name]

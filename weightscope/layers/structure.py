@@ -1,4 +1,6 @@
-"""Nested lists, tuples and mappings of tensors, walked in the order in which Keras flattens them."""
+"""Nested lists, tuples and mappings of tensors, in the order in which Keras flattens them, and Keras' object names."""
+
+import re
 
 
 def flatten(structure):
@@ -31,3 +33,10 @@ def flatten_shapes(structure):
     if isinstance(structure, dict):
         return [shape for key in sorted(structure) for shape in flatten_shapes(structure[key])]
     return [shape for item in structure for shape in flatten_shapes(item)]
+
+
+def snake_case(name):
+    """Return the group name that Keras gives a class (``keras/src/utils/naming.py``)."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()

@@ -102,49 +102,61 @@ def _header(page, view):
     for name, shape in view.outputs:
         page.line("output", (printable(name).ljust(width), "bold"), (shape_text(shape), "green"))
     if view.is_loose:
-        page.line(("no shapes, no replay:", "yellow"), printable(view.model.refusal()))
+        page.line((f"no shapes, no replay: {printable(view.model.refusal())}", "yellow"))
     for note in view.model.notes:
-        page.line("note:", printable(note))
+        page.line(f"note: {printable(note)}")
 
 
 def _block(page, view, block, indent):
     _head(page, view, block, indent)
-    for call in block.calls if not block.follows and not block.is_input else []:
-        name = printable(call.path.rpartition("/")[2]) if len(block.calls) > 1 else ""
-        shape = f"→ {shape_text(call.shape)}" if len(block.calls) > 1 else ""
-        page.line(name, "on " + ", ".join(_call_name(path) for path in call.on), (shape, "green"), indent=indent + 2)
+    if len(block.calls) > 1:
+        for call in block.calls:
+            page.line(_last(call.path), _on(call), (f"→ {shape_text(call.shape)}", "green"), indent=indent + 2)
     if block.refusal and not view.is_loose:
-        page.line(("not replayed:", "yellow"), printable(block.refusal), indent=indent + 2)
+        page.line((f"not replayed: {printable(block.refusal)}", "yellow"), indent=indent + 2)
     _weights(page, view, block, indent + 2)
     for part in block.parts:
         if not part.is_input:
             _block(page, view, part, indent + 2)
 
 
-def _call_name(path):
+def _last(path):
     return printable(path.rpartition("/")[2])
+
+
+def _on(call):
+    return "on " + ", ".join(_last(path) for path in call.on)
 
 
 def _head(page, view, block, indent):
     layer = block.layer
-    name = printable(block.path if view.chosen and indent == 0 else layer.name)
-    if block.attribute and block.attribute != layer.name:
-        name = f"{printable(block.attribute)}: {name}"
-    size = counted(block.parameters, "parameter") if block.parameters else ""
-    frozen = "frozen" if not layer.trainable and block.parameters else ""
-    shape = shape_text(block.shape) if block.calls else ""
-    policy = printable(layer.policy) if layer.policy != "float32" else ""
-    head = [(name, "bold"), (printable(layer.class_name), "cyan"), (shape, "green"), policy, size, (frozen, "yellow")]
+    head = [*_title(view, block, indent), *_facts(block)]
     formula = [] if block.is_model or block.is_input else layer.written_formula().splitlines()
     formula = [(printable(line), "magenta") for line in formula]
     if len(formula) == 1 and not layer.weights and joined(*head, *formula).cell_len + indent <= page.width:
         head, formula = [*head, *formula], []
     page.line(*head, indent=indent)
-    for line in formula:
-        page.line(line, indent=indent + 2)
-    page_line = block.arithmetic()
-    if page_line:
-        page.line((page_line, "green"), indent=indent + 2)
+    for line in [*formula, (block.arithmetic(), "green")]:
+        if line[0]:
+            page.line(line, indent=indent + 2)
+
+
+def _title(view, block, indent):
+    name = printable(block.path if view.chosen and indent == 0 else block.layer.name)
+    if block.attribute and block.attribute != block.layer.name:
+        name = f"{printable(block.attribute)}: {name}"
+    return (name, "bold"), (printable(block.layer.class_name), "cyan")
+
+
+def _facts(block):
+    layer, calls = block.layer, block.calls
+    connected = len(calls) == 1 and not block.follows and not block.is_input
+    shape = shape_text(block.shape) if len(calls) == 1 else f"called {len(calls)} times" if calls else ""
+    return (_on(calls[0]) if connected else "",
+            (f"→ {shape}" if connected else shape, "green"),
+            printable(layer.policy) if layer.policy != "float32" else "",
+            counted(block.parameters, "parameter") if block.parameters else "",
+            ("frozen" if not layer.trainable and block.parameters else "", "yellow"))
 
 
 def _weights(page, view, block, indent):
@@ -176,7 +188,8 @@ def _numbers(page, view, weight, indent):
                   indent=indent)
     if view.with_values:
         for label, block in blocks_of_values(weight, array):
-            page.line(label, indent=indent) if label else None
+            if label:
+                page.line(label, indent=indent)
             page.raw(array_text(block, page.width - indent).splitlines(), indent)
 
 
@@ -185,13 +198,13 @@ def _ledger(page, view):
     page.line(f"arrays in file {ledger.total} = claimed {ledger.claimed} + optimizer state {ledger.optimizer}"
               f" + random state {ledger.state} + unclaimed {len(ledger.unclaimed)}")
     for path in ledger.unclaimed:
-        page.line(("unclaimed:", "yellow"), printable(path), indent=2)
+        page.line((f"unclaimed: {printable(path)}", "yellow"), indent=2)
     for problem in ledger.problems:
-        page.line(("problem:", "red"), printable(problem), indent=2)
+        page.line((f"problem: {printable(problem)}", "red"), indent=2)
     for name, kind in view.saved.others.items():
-        page.line("also in the file:", printable(name), printable(kind), indent=2)
+        page.line(f"also in the file: {printable(name)}, {printable(kind)}", indent=2)
     for name in view.saved.assets:
-        page.line("also in the file:", printable(name), "an asset", indent=2)
+        page.line(f"also in the file: {printable(name)}, an asset", indent=2)
     page.line(f"parameters {view.trainable + view.frozen:,} = trainable {view.trainable:,}"
               f" + non-trainable {view.frozen:,}")
 
@@ -220,7 +233,7 @@ def comparison(result, file, color="auto", limit=None):
     for line in sentence(result):
         page.line((line, STYLES.get(result.verdict, "yellow")) if line.startswith(result.verdict) else line)
     for note in result.notes:
-        page.line("note:", printable(note))
+        page.line(f"note: {printable(note)}")
 
 
 def _row(page, left, row):

@@ -1,0 +1,280 @@
+"""Hostile HDF5: each file here is built by the test that reads it."""
+
+import struct
+import subprocess
+import sys
+import tracemalloc
+from contextlib import contextmanager
+
+import h5py
+import numpy as np
+import pytest
+
+from weightscope.errors import Unreadable, Unsafe
+from weightscope.files import read
+
+
+@pytest.fixture
+def path(tmp_path):
+    return str(tmp_path / "m.h5")
+
+
+@contextmanager
+def model(path, **how):
+    """A small legacy model to spoil."""
+    with h5py.File(path, "w", **how) as file:
+        file.attrs["model_config"] = '{"class_name": "Sequential", "config": []}'
+        group = file.create_group("model_weights")
+        group.attrs["layer_names"] = []
+        yield group
+
+
+@contextmanager
+def little_memory():
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < 20e6
+    finally:
+        tracemalloc.stop()
+
+
+def patched(path, find, offset, value):
+    """Overwrite 8 bytes at ``offset`` behind the first ``find``."""
+    with open(path, "r+b") as file:
+        at = file.read().index(find)
+        file.seek(at + offset)
+        file.write(struct.pack("<Q", value))
+
+
+def test_a_link_to_another_file_is_not_followed(path, tmp_path):
+    with h5py.File(tmp_path / "secret.h5", "w") as other:
+        other["a"] = np.ones(3)
+    with model(path) as group:
+        group["w"] = h5py.ExternalLink("secret.h5", "/a")
+    with pytest.raises(Unsafe, match=r"'model_weights/w' is a link to another file"):
+        read(path)
+
+
+def test_a_soft_link_is_not_followed(path):
+    with model(path) as group:
+        group["w"] = h5py.SoftLink("/model_weights")
+    with pytest.raises(Unsafe, match=r"'model_weights/w' is a soft link"):
+        read(path)
+
+
+def test_circles_of_hard_links_end(path):
+    with model(path) as group:
+        group["a"] = np.ones(3)
+        group["b"] = group["a"]
+        group["round"] = group.file["/"]
+        group.create_group("deeper")["up"] = group
+    with read(path) as saved:
+        assert list(saved.arrays) == ["model_weights/a"]
+        again = "another link to something that is listed already"
+        assert saved.others == {f"model_weights/{name}": again for name in ("b", "round", "deeper/up")}
+
+
+def test_virtual_and_external_datasets(path, tmp_path):
+    (tmp_path / "raw").write_bytes(b"secret!!")
+    with model(path) as group:
+        group.create_dataset("w", (1,), "f8", external=[(str(tmp_path / "raw"), 0, 8)])
+    with pytest.raises(Unsafe, match=r"'model_weights/w' keeps its values in other files"):
+        read(path)
+    with model(path, libver="latest") as group:
+        layout = h5py.VirtualLayout((4,), "f8")
+        layout[:] = h5py.VirtualSource("other.h5", "a", (4,))
+        group.create_virtual_dataset("v", layout)
+    with pytest.raises(Unsafe, match=r"'model_weights/v' is virtual"):
+        read(path)
+
+
+def test_a_contiguous_array_that_was_never_written(path):
+    with model(path) as group:
+        group.create_dataset("w", (10,), "f8")
+    with pytest.raises(Unreadable, match="'model_weights/w' claims 80 bytes; the file holds 0"):
+        read(path)
+
+
+def test_a_contiguous_array_larger_than_the_file(path):
+    with model(path) as group:
+        group.create_dataset("w", (1 << 40,), "f8")
+    with little_memory(), pytest.raises(Unsafe, match="claims 8,796,093,022,208 bytes; the file holds 0"):
+        read(path)
+
+
+def test_a_packed_array_larger_than_its_bytes_can_become(path):
+    with model(path) as group:
+        data = group.create_dataset("w", (1 << 30,), "f4", chunks=(1 << 16,), compression="gzip")
+        data[: 1 << 16] = 1
+    with little_memory(), pytest.raises(Unsafe, match=r"claims 4,294,967,296 bytes; the file holds [\d,]+ for it"):
+        read(path)
+
+
+def test_packed_arrays_are_read(path):
+    values = np.arange(600.0).reshape(20, 30)
+    with model(path) as group:
+        group.create_dataset("gzip", data=values, chunks=(7, 30), compression="gzip", shuffle=True, fletcher32=True)
+        group.create_dataset("lzf", data=values, compression="lzf")
+        group.create_dataset("big", data=values.astype(">f4"))
+        group.create_dataset("bool", data=values > 3)
+        group.create_dataset("none", data=values[:0])
+        group.create_dataset("complex", data=values * 1j)
+        group["text"] = ["a", "b"]
+        group["empty"] = h5py.Empty("f4")
+        group["type"] = np.dtype("f8")
+    with read(path) as saved:
+        read_back = {name.removeprefix("model_weights/"): array.read() for name, array in saved.arrays.items()}
+        assert saved.others == {
+            "model_weights/text": "a dataset of texts",
+            "model_weights/empty": "an empty dataset",
+            "model_weights/type": "a named HDF5 type",
+        }
+    for name in ("gzip", "lzf", "big"):
+        np.testing.assert_array_equal(read_back.pop(name), values)
+    assert read_back["bool"].dtype == bool and read_back["bool"].sum() == 596
+    assert read_back["none"].shape == (0, 30) and read_back["complex"][0, 2] == 2j
+    assert saved.arrays["model_weights/big"].dtype == "float32"
+
+
+def test_filters_that_are_not_run(path):
+    with model(path) as group:
+        group.create_dataset("scaled", data=np.arange(100), scaleoffset=0)
+        properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        properties.set_chunk((1000,))
+        for _ in range(2):
+            properties.set_deflate(9)
+        space = h5py.h5s.create_simple((1000,))
+        twice = h5py.h5d.create(group.id, b"twice", h5py.h5t.IEEE_F64LE, space, properties)
+        twice.write(h5py.h5s.ALL, h5py.h5s.ALL, np.zeros(1000))
+    with read(path) as saved:
+        for name in ("scaled", "twice"):
+            with pytest.raises(Unreadable, match=f"{name}' is packed by HDF5 filters"):
+                saved.arrays[f"model_weights/{name}"].read()
+
+
+def test_damaged_values_are_found_when_they_are_read(path):
+    with model(path) as group:
+        group.create_dataset("w", data=np.arange(100.0), chunks=(100,), fletcher32=True)
+        group["v"] = np.ones(3)
+        at = group["w"].id.get_chunk_info(0).byte_offset
+    with open(path, "r+b") as file:
+        file.seek(at + 8)
+        file.write(b"x")
+    with read(path) as saved:
+        with pytest.raises(Unreadable, match=rf"^{path}: is damaged or incomplete"):
+            saved.arrays["model_weights/w"].read()
+        values = saved.arrays["model_weights/v"]
+        assert values.read().tolist() == [1, 1, 1]
+    with pytest.raises(ValueError, match="is closed"):
+        values.read()
+
+
+def test_each_read_is_a_fresh_array(path):
+    with model(path) as group:
+        group["v"] = np.ones(3)
+    with read(path) as saved:
+        saved.arrays["model_weights/v"].read()[:] = 7
+        assert saved.arrays["model_weights/v"].read().tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("keep", [0.3, 0.6, 0.99])
+def test_a_file_that_was_cut_short(path, keep):
+    with model(path) as group:
+        group["v"] = np.ones(3000)
+    with open(path, "r+b") as file:
+        file.truncate(int(file.seek(0, 2) * keep))
+    with pytest.raises(Unreadable, match=rf"^{path}: is damaged or incomplete .*truncated"):
+        read(path)
+
+
+def test_groups_nested_without_end(path):
+    with model(path) as group:
+        for _ in range(2100):
+            group = group.create_group("a" * 2)
+    with pytest.raises(Unreadable, match="nested too deeply"):
+        read(path)
+
+
+def test_a_text_that_many_point_to(path):
+    with model(path) as group:
+        group.attrs["layer_names"] = ["x" * 30] * 3000
+        group.attrs["long"] = "y" * 500_000
+    patched(path, b"y" * 500_000, 0, 0)
+    with h5py.File(path, "r+") as file:
+        file["model_weights"].attrs["more"] = ["x" * 300] * 60_000
+        file["model_weights"].attrs.modify("layer_names", ["x" * 30] * 30_000)
+    with little_memory(), pytest.raises(Unsafe, match="'layer_names' may claim"):
+        read(path)
+
+
+HEAP = b"GCOL\x01\0\0\0"
+
+
+@pytest.mark.parametrize(
+    ("offset", "size"),
+    [
+        (24, 2**64 - 16),  # the first text: libhdf5 1.14.6 never returns
+        (24, 2**64 - 8),
+        (24, 2**63),
+        (24, 5000),
+        (8, 2**64 - 1),  # the collection itself
+        (8, 8),
+    ],
+)
+def test_heap_whose_sizes_would_loop(path, offset, size):
+    with model(path):
+        pass
+    patched(path, HEAP, offset, size)
+    code = f"""
+import sys
+from weightscope.errors import Unreadable
+from weightscope.files import read
+try:
+    read({path!r})
+except Unreadable as error:
+    print(error)
+"""
+    # In a process of its own, for nothing stops libhdf5 once it loops.
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.startswith(f"{path}: its text heap at byte") and "is damaged" in done.stdout
+
+
+def test_free_space_of_size_zero(path):
+    with model(path):
+        pass
+    with open(path, "rb") as file:
+        data = file.read()
+    at = data.index(HEAP) + 16
+    while struct.unpack_from("<H", data, at)[0]:
+        at += 16 + (struct.unpack_from("<Q", data, at + 8)[0] + 7) // 8 * 8
+    patched(path, HEAP, at - data.index(HEAP) + 8, 0)
+    with pytest.raises(Unreadable, match="object 0 claims 0 bytes"):
+        read(path)
+
+
+def test_what_only_looks_like_a_heap_is_no_harm(path):
+    with model(path) as group:
+        group["v"] = np.frombuffer(b"\xffGCOL\x01" + b"\xff" * 18, np.uint8)
+    with read(path) as saved:
+        assert saved.arrays["model_weights/v"].read()[1:5].tobytes() == b"GCOL"
+
+
+def test_an_attribute_larger_than_the_file(path):
+    with model(path) as group:
+        group.attrs.create("layer_names", np.array([b"aaaa"] * 100, "S37"))
+    with open(path, "r+b") as file:
+        data = file.read()
+        # The dataspace of the attribute: one dimension of 100, as size and as greatest size.
+        at = data.index(struct.pack("<QQ", 100, 100))
+        file.seek(at)
+        file.write(struct.pack("<QQ", 1 << 40, 1 << 40))
+    with little_memory(), pytest.raises((Unsafe, Unreadable)):
+        read(path)
+
+
+def test_hdf5_without_a_model(path):
+    with h5py.File(path, "w") as file:
+        file["a"] = np.ones(3)
+    with pytest.raises(Unreadable, match="neither a Keras model nor its weights"):
+        read(path)

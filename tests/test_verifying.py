@@ -1,0 +1,109 @@
+"""verify, with live Keras in its child process: agreement, and the right layer named when one side is altered."""
+
+import keras
+import numpy as np
+import pytest
+
+import weightscope
+from weightscope import compare
+from weightscope.errors import NothingChecked, ReferenceFailed, Unsafe, Unsupported
+from weightscope.layers.base import Activation
+from weightscope.verifying import verify
+
+pytestmark = pytest.mark.keras
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory):
+    """A file with a shared layer, a nested model, two inputs and two outputs."""
+    path = tmp_path_factory.mktemp("stack") / "stack.keras"
+    keras.utils.set_random_seed(1)
+    a, b = keras.Input((4,), name="a"), keras.Input((4,), name="b")
+    shared = keras.layers.Dense(5, activation="tanh", name="shared")
+    inner = keras.Sequential([keras.Input((5,)), keras.layers.Dense(3, name="inside"),
+                              keras.layers.Dense(2, activation="relu", name="inside_too")], name="inner")
+    outputs = [keras.layers.Dense(1, name="left")(inner(shared(a))),
+               keras.layers.Dense(2, activation="softmax", name="right")(inner(shared(b)))]
+    keras.Model([a, b], outputs).save(path)
+    return path
+
+
+@pytest.fixture
+def inputs():
+    return [RNG.normal(size=(7, 4)).astype("float32"), RNG.normal(size=(7, 4)).astype("float32")]
+
+
+def test_every_call_of_shared_and_nested_layers_agrees(stack, inputs):
+    result = verify(weightscope.load(stack), inputs, batch_size=3)
+    assert result, result
+    assert {row.path for row in result.rows} == {
+        "shared", "shared#2", "inner/inside", "inner/inside_too", "inner#2/inside", "inner#2/inside_too", "left",
+        "right"}
+    assert result.samples == 7
+    assert len(result.outputs) == 2
+    assert all(row.isolated.values == row.chained.values > 0 for row in result.rows)
+
+
+@pytest.mark.parametrize("name", ["shared", "inside", "inside_too", "left", "right"])
+def test_one_altered_weight_names_its_layer(stack, inputs, name):
+    model = weightscope.load(stack)
+    layer = next(layer for layer in [*model.layers, *model.parts["inner"].layers] if layer.name == name)
+    layer.weights["kernel"].array[0, 0] += 0.01
+    result = verify(model, inputs)
+    assert result.verdict == "diverges"
+    assert result.exit_code == 1
+    assert result.first.path.split("/")[-1].split("#")[0] == name
+    guilty = {row.path.split("/")[-1].split("#")[0] for row in result.rows if row.verdict == "diverges"}
+    assert guilty == {name}
+
+
+def test_one_altered_setting_names_its_layer(tmp_path):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(5, activation="relu", name="first"),
+                              keras.layers.Dense(3, activation="gelu", name="second"), keras.layers.Dense(2)])
+    model.save(tmp_path / "model.h5")
+    opened = weightscope.load(tmp_path / "model.h5")
+    opened.layers[1].activation = Activation("silu")
+    result = verify(opened, RNG.normal(size=(6, 4)))
+    assert result.first.path == "second"
+    assert result.first.isolated.ours != result.first.isolated.theirs
+
+
+def test_what_cannot_be_replayed_is_never_a_pass(tmp_path):
+    @keras.saving.register_keras_serializable("test")
+    class Own(keras.layers.Layer):
+        def call(self, x):
+            return x * 2
+
+    keras.Sequential([keras.Input((2,)), Own()]).save(tmp_path / "own.keras")
+    with pytest.raises(Unsupported, match="Own"):
+        verify(weightscope.load(tmp_path / "own.keras"), np.ones((2, 2)))
+
+
+def test_code_in_a_file_never_reaches_keras(tmp_path):
+    keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: x + 1)]).save(tmp_path / "lambda.keras")
+    with pytest.raises(Unsafe, match="Python code"):
+        verify(weightscope.load(tmp_path / "lambda.keras"), np.ones((2, 2)))
+
+
+def test_no_samples_is_no_pass(stack):
+    with pytest.raises(NothingChecked):
+        verify(weightscope.load(stack), [np.zeros((0, 4)), np.zeros((0, 4))])
+
+
+def test_a_file_that_keras_refuses_says_why(tmp_path):
+    model = keras.Sequential([keras.Input((3, 2)), keras.layers.Dense(2)])
+    model.save(tmp_path / "model.h5")
+    import h5py
+
+    with h5py.File(tmp_path / "model.h5", "r+") as file:
+        config = file.attrs["model_config"].replace('"units": 2', '"units": 2, "nonsense": null')
+        file.attrs["model_config"] = config
+    with pytest.raises(ReferenceFailed, match="could not load.*nonsense"):
+        verify(weightscope.load(tmp_path / "model.h5"), np.ones((2, 3, 2)))
+
+
+def test_tolerance_decides(stack, inputs):
+    model = weightscope.load(stack)
+    model.layers[2].weights["kernel"].array[0, 0] += 0.01
+    assert verify(model, inputs, compare.Tolerance(rtol=1.0, atol=1.0))

@@ -1,0 +1,92 @@
+"""The command line: the list of commands. Errors become exit codes here, and nowhere else."""
+
+import difflib
+import errno
+import os
+import sys
+import traceback
+
+import click
+
+from weightscope import __version__
+from weightscope.commands import inspect, predict
+from weightscope.errors import WeightscopeError
+
+INTERRUPTED, CLOSED_PIPE, BUG = 130, 141, 70
+
+
+class Commands(click.Group):
+    """A group of commands whose failures end in one line on stderr and an exit code."""
+
+    def invoke(self, ctx):
+        """Run a command; the exit status is the error's own, 130 for an interrupt, 70 for a bug of ours."""
+        for stream in (sys.stdout, sys.stderr):
+            stream.reconfigure(errors="backslashreplace")
+        try:
+            returned = super().invoke(ctx)
+            sys.stdout.flush()
+            return returned
+        except click.exceptions.ClickException as error:
+            error.message = _printable(error.message)
+            raise
+        except (click.exceptions.Exit, click.exceptions.Abort):
+            raise
+        except WeightscopeError as error:
+            _fail(str(error), error.exit_code)
+        except KeyboardInterrupt:
+            _fail("interrupted", INTERRUPTED)
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                _leave_quietly()
+            _fail_as_bug(error)
+        except Exception as error:
+            _fail_as_bug(error)
+
+    def resolve_command(self, ctx, args):
+        """Find the command, or name the commands that look like what was typed."""
+        if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], self.list_commands(ctx))
+            hint = f" Did you mean {' or '.join(near)}?" if near else ""
+            ctx.fail(f"No such command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+
+def _printable(text):
+    # As show.wording.printable, which is not imported here: it would bring NumPy into every start.
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape", "surrogatepass").decode()
+                   for c in text)
+
+
+def _fail(message, status):
+    click.echo(f"weightscope: {_printable(message).replace(chr(10), ' ')}", err=True)
+    raise SystemExit(status)
+
+
+def _leave_quietly():
+    # Nobody reads on: what is still buffered must not raise when Python ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(CLOSED_PIPE)
+
+
+def _fail_as_bug(error):
+    if os.environ.get("WEIGHTSCOPE_DEBUG"):
+        traceback.print_exc()
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    _fail(f"a bug of ours: {type(error).__name__}: {error} ({os.path.basename(place.filename)}:{place.lineno});"
+          f" please report it, with what WEIGHTSCOPE_DEBUG=1 prints", BUG)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="weightscope")
+def main():
+    """Open any saved Keras model, see every weight with its meaning, and prove what predict computes.
+
+    \b
+    Exit status: 0 agrees or nothing found, 1 diverges, 2 usage or an unreadable
+    file, 3 not enough was checked, 4 refused as unsafe, 5 valid but unsupported,
+    6 Keras could not load or run the model, 70 a bug of weightscope.
+    """
+
+
+for command in (inspect.command, predict.command):
+    main.add_command(command)

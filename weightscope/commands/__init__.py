@@ -1,0 +1,1 @@
+"""One file a command: options in, one report out. At the top they import click alone, so that ``--help`` is quick."""

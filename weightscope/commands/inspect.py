@@ -1,0 +1,51 @@
+"""``weightscope inspect``: the layers of a model, each weight with its meaning, and where every array went."""
+
+import click
+
+from weightscope.commands import options
+
+
+@click.command("inspect")
+@options.model_argument
+@click.option("--layer", "layers", multiple=True, metavar="NAME",
+              help="Only this layer; a name, a path such as encoder/dense, or a pattern such as 'conv*'. Repeatable.")
+@click.option("--stats", is_flag=True, help="Min, max, mean, standard deviation, zeros, NaN and Inf of each weight.")
+@click.option("--values", is_flag=True, help="The values themselves: all of a small weight, the corners of a large one.")
+@options.layout
+@options.color
+@options.output
+def command(model, layers, stats, values, layout, color, output):
+    """Show every layer of the saved MODEL, and every weight with a word for each of its axes.
+
+    MODEL is a .keras, .h5, .hdf5 or .weights.h5 file. No code of it runs, and Keras is not needed. At the end stands
+    where each array of the file went: to a layer, to the optimizer, or to nobody.
+    """
+    from weightscope.loading import load
+    from weightscope.show.overview import Overview
+
+    view = Overview(load(model), stats, values)
+    _choose(view, layers)
+    with options.destination(output) as file:
+        _write(view, file, layout, color)
+
+
+def _choose(view, patterns):
+    from weightscope.show.wording import printable
+
+    if not patterns:
+        return
+    for pattern, nearest in view.choose(patterns).items():
+        hint = f" Did you mean {', '.join(printable(name) for name in nearest)}?" if nearest else ""
+        raise click.BadParameter(f"no layer {pattern!r} in the model.{hint}", param_hint="'--layer'")
+
+
+def _write(view, file, layout, color):
+    if layout == "json":
+        from weightscope.show import json
+        json.model(view, file)
+    elif layout == "markdown":
+        from weightscope.show import markdown
+        markdown.model(view, file)
+    else:
+        from weightscope.show import terminal
+        terminal.model(view, file, color)

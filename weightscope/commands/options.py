@@ -1,0 +1,47 @@
+"""Options that several commands share, and where a report goes."""
+
+import os
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+model_argument = click.argument("model", type=click.Path())
+layout = click.option("--format", "layout", type=click.Choice(["terminal", "json", "markdown"]), default="terminal",
+                      show_default=True, help="How the report is written.")
+color = click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True,
+                     help="Colours in the terminal format; auto heeds NO_COLOR and FORCE_COLOR.")
+output = click.option("-o", "--output", type=click.Path(dir_okay=False), metavar="FILE",
+                      help="Write the report to FILE instead of stdout.")
+inputs = click.option("--input", "inputs", multiple=True, metavar="[NAME=]FILE",
+                      help="A .npy or .npz with the model's input; repeat it, by NAME, for several inputs.")
+batch_size = click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True,
+                          help="Samples that are run at a time.")
+
+
+@contextmanager
+def replaced(path, mode="w"):
+    """Open a file beside ``path`` to write into, and move it there once everything is written.
+
+    ``mode``: ``w`` for text in UTF-8, ``wb`` for bytes. Raises click.BadParameter where it cannot be written.
+    """
+    beside = Path(path).with_name(f".{Path(path).name}.{os.getpid()}.part")
+    try:
+        with open(beside, mode, encoding=None if "b" in mode else "utf-8") as file:
+            yield file
+        os.replace(beside, path)
+    except OSError as error:
+        raise click.BadParameter(f"cannot write {path}: {error.strerror}", param_hint="'--output'") from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def destination(path):
+    """Yield the text file that a report goes to: stdout, or the file ``path``, which is never half-written."""
+    if path is None:
+        yield sys.stdout
+    else:
+        with replaced(path) as file:
+            yield file

@@ -1,0 +1,72 @@
+"""``weightscope predict``: what ``model.predict`` returns, by NumPy alone."""
+
+import click
+
+from weightscope.commands import options
+
+
+@click.command("predict")
+@options.model_argument
+@options.inputs
+@click.option("-o", "--output", type=click.Path(dir_okay=False), metavar="FILE",
+              help="Save the output: .npy for one, .npz for several outputs of the model. Without it they are printed.")
+@options.batch_size
+def command(model, inputs, output, batch_size):
+    """Run the saved MODEL on --input in NumPy, without Keras, and save or print what predict returns.
+
+    The arrays of an .npz are taken by the names of the model's inputs, or else in their order.
+    """
+    if not inputs:
+        raise click.MissingParameter(param_type="option", param_hint="'--input'")
+    from weightscope import inputs as reading
+    from weightscope.loading import load
+    from weightscope.replaying import predict
+
+    opened = load(model)
+    arrays, description = reading.for_model(opened, inputs)
+    named = _named(opened, predict(opened, arrays, batch_size))
+    if output is None:
+        _print(named)
+    else:
+        _save(named, output)
+    told = ", ".join(f"{_shown(name)} {value.shape} {value.dtype}" for name, value in named.items())
+    click.echo(f"{_shown(description)} → {told}" + (f" in {output}" if output else ""), err=True)
+
+
+def _shown(text):
+    from weightscope.show.wording import printable
+
+    return printable(text)
+
+
+def _named(model, outputs):
+    """Return ``{name: array}`` of the outputs, in the order of ``predict``; a name twice gets its number."""
+    from weightscope.layers.structure import flatten
+
+    names, arrays = [ref.node for ref in flatten(model.outputs)], flatten(outputs)
+    keys = [name if names.count(name) == 1 else f"{name}_{index}" for index, name in enumerate(names)]
+    return dict(zip(keys, arrays))
+
+
+def _print(named):
+    import sys
+
+    import numpy as np
+
+    for name, array in named.items():
+        if len(named) > 1:
+            click.echo(_shown(name))
+        click.echo(np.array2string(np.asarray(array), threshold=sys.maxsize if array.size <= 1000 else 1000))
+
+
+def _save(named, path):
+    import numpy as np
+
+    if not path.endswith(".npz" if len(named) > 1 else ".npy"):
+        kind = ".npz, for the model has several outputs" if len(named) > 1 else ".npy"
+        raise click.BadParameter(f"the name of the file should end in {kind}", param_hint="'--output'")
+    with options.replaced(path, "wb") as file:
+        if len(named) > 1:
+            np.savez(file, **{name.replace("/", "_"): array for name, array in named.items()})
+        else:
+            np.save(file, next(iter(named.values())))

@@ -1,0 +1,164 @@
+"""Reports for programs: one strict JSON document, its shape promised by ``"schema": 1``.
+
+Keys are only ever added within a schema. Shapes are lists, a free size is null; a number that JSON cannot hold is one
+of the strings ``"NaN"``, ``"Infinity"``, ``"-Infinity"``.
+
+A model (``"report": "inspect"``)::
+
+    file        path, format, keras_version, backend, notes [str], assets [str], others {name: what it is}
+    model       name, class_name, inputs [name, shape, dtype], outputs [name, shape], refusal (str or null)
+    layers      [layer], those chosen with --layer, else all
+    ledger      total, claimed, optimizer_state, random_state, unclaimed [path], problems [str], closes
+    parameters  total, trainable, non_trainable
+
+    layer       name, path, attribute (of a wrapper's part, else null), class_name, module, dtype, trainable, shape,
+                formula, refusal (str or null), calls [path, on [path], shape], parameters, weights [weight],
+                parts [layer]
+    weight      name, axes [name, size, blocks [str]] or null, shape, dtype, parameters, trainable,
+                array (its path in the file, or null); with --stats statistics, with --values values (nested lists)
+    statistics  min, max, mean, std (of the finite values, null without any), zeros, nan, infinite
+
+A comparison (``"report": "verify"``)::
+
+    verdict     agrees, diverges or unchecked;  exit_code, samples, reference, notes [str], summary [str]
+    tolerance   rtol, atol; null where the default of the dtype holds
+    first       path of the first layer that diverges, or null
+    rows        [path, class_name, shape, verdict, reason, isolated, chained]
+    outputs     [gap]
+    gap         absolute, relative, index, ours, theirs, within, values, problem; or null where nothing was compared
+"""
+
+import json
+import math
+
+from weightscope import __version__
+from weightscope.show.values import statistics
+from weightscope.show.verdict import chosen_rows, sentence
+from weightscope.show.wording import axes_of, shape_list
+
+SCHEMA = 1
+
+
+def model(view, file):
+    """Write the Overview of a model as JSON."""
+    _write(file, {
+        **_opening("inspect"),
+        "file": _file(view.saved, view.model.notes),
+        "model": _model(view),
+        "layers": [_layer(view, block) for block in view.blocks],
+        "ledger": _ledger(view.ledger),
+        "parameters": {"total": view.trainable + view.frozen, "trainable": view.trainable,
+                       "non_trainable": view.frozen},
+    })
+
+
+def _write(file, document):
+    # Escaped beyond ASCII, so that no name in a file can reach a terminal as a control character.
+    text = json.dumps(document, indent=2, allow_nan=False, ensure_ascii=True)
+    file.write(text.replace("\x7f", "\\u007f") + "\n")
+
+
+def _opening(report):
+    return {"schema": SCHEMA, "report": report, "weightscope": __version__}
+
+
+def _file(saved, notes):
+    return {"path": str(saved.path), "format": saved.format, "keras_version": saved.keras_version,
+            "backend": saved.backend, "notes": list(notes), "assets": list(saved.assets), "others": saved.others}
+
+
+def _model(view):
+    return {
+        "name": view.model.name,
+        "class_name": view.model.class_name,
+        "inputs": [{"name": name, "shape": shape_list(shape), "dtype": dtype} for name, shape, dtype in view.inputs],
+        "outputs": [{"name": name, "shape": shape_list(shape)} for name, shape in view.outputs],
+        "refusal": view.model.refusal(),
+    }
+
+
+def _layer(view, block):
+    layer = block.layer
+    return {
+        "name": layer.name,
+        "path": block.path,
+        "attribute": block.attribute or None,
+        "class_name": layer.class_name,
+        "module": layer.module,
+        "dtype": layer.policy,
+        "trainable": block.trains,
+        "shape": shape_list(block.shape),
+        "formula": layer.written_formula(),
+        "refusal": layer.refusal(),
+        "calls": [{"path": call.path, "on": call.on, "shape": shape_list(call.shape)} for call in block.calls],
+        "parameters": block.parameters,
+        "weights": [_weight(view, block, weight) for weight in layer.weights.values()],
+        "parts": [_layer(view, part) for part in block.parts],
+    }
+
+
+def _weight(view, block, weight):
+    axes = axes_of(weight)
+    stored = weight.stored
+    found = {
+        "name": weight.name,
+        "axes": axes and [{"name": word, "size": size, "blocks": blocks} for word, size, blocks in axes],
+        "shape": shape_list(weight.shape),
+        "dtype": weight.dtype,
+        "parameters": stored.size if stored is not None else None,
+        "trainable": block.trains_weight(weight),
+        "array": stored.path if stored is not None else None,
+    }
+    if stored is not None and (view.with_statistics or view.with_values):
+        array = stored.read()
+        if view.with_statistics:
+            found["statistics"] = plain(vars(statistics(array)))
+        if view.with_values:
+            found["values"] = plain(array.tolist())
+    return found
+
+
+def plain(value):
+    """Return nested lists and mappings with every number that strict JSON lacks as a string."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
+def _ledger(ledger):
+    return {"total": ledger.total, "claimed": ledger.claimed, "optimizer_state": ledger.optimizer,
+            "random_state": ledger.state, "unclaimed": list(ledger.unclaimed), "problems": list(ledger.problems),
+            "closes": ledger.closes}
+
+
+def comparison(result, file, limit=None):
+    """Write a Comparison as JSON; ``limit`` as in the other formats, rows left out are a number."""
+    _write(file, plain({
+        **_opening("verify"),
+        "verdict": result.verdict,
+        "exit_code": result.exit_code,
+        "samples": result.samples,
+        "reference": result.reference,
+        "tolerance": {"rtol": result.tolerance.rtol, "atol": result.tolerance.atol},
+        "first": result.first.path if result.first else None,
+        "summary": sentence(result),
+        "rows": [row if isinstance(row, int) else _row(row) for row in chosen_rows(result.rows, limit)],
+        "outputs": [_gap(found) for found in result.outputs],
+        "notes": list(result.notes),
+    }))
+
+
+def _row(row):
+    return {"path": row.path, "class_name": row.class_name, "shape": shape_list(row.shape), "verdict": row.verdict,
+            "reason": row.reason, "isolated": _gap(row.isolated), "chained": _gap(row.chained)}
+
+
+def _gap(found):
+    if found is None:
+        return None
+    return {"absolute": found.absolute, "relative": found.relative, "index": list(found.index), "ours": found.ours,
+            "theirs": found.theirs, "within": found.within, "values": found.values, "problem": found.problem}

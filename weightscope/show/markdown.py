@@ -1,0 +1,152 @@
+"""Reports for pages: Markdown with tables, as GitHub renders it."""
+
+import re
+
+from weightscope.show.values import array_text, blocks_of_values, statistics
+from weightscope.show.verdict import ABSENT, chosen_rows, sentence
+from weightscope.show.wording import axes_text, counted, difference_text, number_text, printable, shape_text
+
+PLAIN = re.compile(r"[\w ./:#=()-]*", re.ASCII)
+STATISTICS = ("min", "max", "mean", "std", "zeros", "nan", "infinite")
+
+
+def code(text):
+    """Return text as inline code that no Markdown, HTML, table or mention can be read from; "" for nothing."""
+    text = printable(text)
+    if not text.strip():
+        return ""
+    if PLAIN.fullmatch(text):
+        return f"`{text}`"
+    return f"<code>{_entities(text)}</code>"
+
+
+def prose(text):
+    """Return text, which may quote a file, for a sentence: everything but plain words and stops as entities."""
+    return _entities(printable(text))
+
+
+def _entities(text):
+    return re.sub(r"[^\w ,.;()-]|_|www", lambda found: "".join(f"&#{ord(c)};" for c in found[0]), text)
+
+
+def table(heads, rows, right=()):
+    """Return a table's lines; ``right``: the indexes of the columns of numbers."""
+    rule = ["---:" if index in right else "---" for index in range(len(heads))]
+    return [f"| {' | '.join(map(str, row))} |" for row in (heads, rule, *rows)]
+
+
+def model(view, file):
+    """Write the Overview of a model: a table of its layers, one of its weights, and the ledger."""
+    saved, name = view.saved, code(view.model.name)
+    lines = [f"# {name}", "", f"{code(view.model.class_name)} in {code(saved.path)}, {saved.format}"
+             + (f", Keras {prose(saved.keras_version)}" if saved.keras_version else "")
+             + (f", {prose(saved.backend)} backend" if saved.backend else "") + ".", ""]
+    lines += [f"Not replayed: {prose(view.model.refusal())}.", ""] if view.is_loose else []
+    lines += [f"- {prose(note)}" for note in view.model.notes] + [""] * bool(view.model.notes)
+    lines += _ends(view) + ["## Layers", "", *_layers(view), "", "## Weights", ""]
+    file.write("\n".join(lines) + "\n")
+    for line in _weights(view):
+        file.write(line + "\n")
+    file.write("\n".join(["", "## Ledger", "", *_ledger(view), ""]))
+
+
+def _ends(view):
+    rows = [("input", code(name), code(shape_text(shape)), code(dtype)) for name, shape, dtype in view.inputs]
+    rows += [("output", code(name), code(shape_text(shape)), "") for name, shape in view.outputs]
+    return [*table(("", "name", "shape", "dtype"), rows), ""] if rows else []
+
+
+def _layers(view):
+    rows = []
+    for block in _all(view):
+        formula = "" if block.is_model else "<br>".join(map(code, block.layer.written_formula().splitlines()))
+        notes = ["frozen"] * (not block.layer.trainable and bool(block.parameters))
+        notes += [f"{code(call.path)} on {', '.join(map(code, call.on))}" for call in _told_calls(block)]
+        notes += [f"not replayed: {prose(block.refusal)}"] * bool(block.refusal and not view.is_loose)
+        shape = code(shape_text(block.shape)) if block.calls else ""
+        rows.append((code(block.path), code(block.layer.class_name), shape, code(block.layer.policy), formula,
+                     f"{block.parameters:,}", "<br>".join(notes)))
+    return table(("layer", "class", "output shape", "dtype", "formula", "parameters", ""), rows, {5})
+
+
+def _told_calls(block):
+    return [] if block.follows or block.is_input else block.calls
+
+
+def _all(view):
+    return [inner for block in view.blocks for inner in block.walk()]
+
+
+def _weights(view):
+    heads, right = ["layer", "weight", "dtype", "values", "trained"], {3}
+    if view.with_statistics:
+        heads, right = [*heads, *STATISTICS], right | set(range(5, 5 + len(STATISTICS)))
+    yield from table(heads, (), right)
+    blocks = [(block, weight) for block in _all(view) for weight in block.layer.weights.values()]
+    for block, weight in blocks:
+        yield table((), [_weight_row(view, block, weight)])[-1]
+    if view.with_values:
+        for block, weight in blocks:
+            if weight.stored is not None:
+                yield from _values(block, weight)
+
+
+def _weight_row(view, block, weight):
+    row = [code(block.path), code(f"{weight.name} {axes_text(weight)}")]
+    if weight.stored is None:
+        return [*row, "", "not in the file", ""] + [""] * (len(STATISTICS) * view.with_statistics)
+    row += [code(weight.dtype), f"{weight.stored.size:,}", "yes" if block.trains_weight(weight) else "no"]
+    if view.with_statistics:
+        found = statistics(weight.stored.read())
+        row += [_cell(getattr(found, name)) for name in STATISTICS]
+    return row
+
+
+def _cell(value):
+    return ABSENT if value is None else f"{value:,}" if isinstance(value, int) else number_text(value)
+
+
+def _values(block, weight):
+    yield from ("", f"### {code(block.path)} {code(weight.name)}", "")
+    for label, found in blocks_of_values(weight, weight.stored.read()):
+        if label:
+            yield from (code(label), "")
+        yield from ("```", *array_text(found, 100).splitlines(), "```", "")
+
+
+def _ledger(view):
+    ledger, saved = view.ledger, view.saved
+    yield f"arrays in file {ledger.total} = claimed {ledger.claimed} + optimizer state {ledger.optimizer}" + (
+        f" + random state {ledger.state} + unclaimed {len(ledger.unclaimed)}")
+    yield ""
+    told = [f"- unclaimed: {code(path)}" for path in ledger.unclaimed]
+    told += [f"- problem: {prose(problem)}" for problem in ledger.problems]
+    told += [f"- also in the file: {code(name)}, {prose(kind)}" for name, kind in saved.others.items()]
+    told += [f"- also in the file: {code(name)}, an asset" for name in saved.assets]
+    yield from [*told, ""] if told else []
+    yield f"parameters {view.trainable + view.frozen:,} = trainable {view.trainable:,}" + (
+        f" + non-trainable {view.frozen:,}")
+
+
+def comparison(result, file, limit=None):
+    """Write a Comparison: the verdict, and a table of one row a call of a layer."""
+    verdict, *rest = sentence(result)
+    word, _, told = verdict.partition(": ")
+    rows = []
+    for row in chosen_rows(result.rows, limit):
+        if isinstance(row, int):
+            rows.append((f"… {counted(row, 'row')} more", *[""] * 6, "agrees"))
+        else:
+            rows.append((code(row.path), code(row.class_name), code(shape_text(row.shape)), *_differences(row),
+                         row.verdict + (f": {prose(row.reason)}" if row.reason else "")))
+    heads = ("layer", "class", "output shape", "alone, absolute", "relative", "chained, absolute", "relative",
+             "verdict")
+    lines = [f"**{word}**: {prose(told)}", "", *table(heads, rows, {3, 4, 5, 6}), ""]
+    lines += [f"- {prose(line)}" for line in [*rest, *result.notes]]
+    file.write("\n".join(lines) + "\n")
+
+
+def _differences(row):
+    for found in (row.isolated, row.chained):
+        yield ABSENT if found is None else difference_text(found.absolute)
+        yield ABSENT if found is None else difference_text(found.relative)
