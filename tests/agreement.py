@@ -26,14 +26,17 @@ class Case:
     """One layer to compare with Keras.
 
     ``layer``: a class name of ``keras.layers``, or a function that builds the layer. ``x``: an array, a shape with
-    the batch axis (filled with seeded normal values), or a list of either. ``mask``: booleans (batch, steps); the
-    steps where it is False are zeroed and masked by a Masking layer in front. ``settings``: Keras' own.
+    the batch axis (filled with seeded normal values), or a list of either. ``mask``: booleans (batch, steps), or
+    ``{number of the input: booleans}``; the steps where it is False are zeroed and masked by a Masking layer in
+    front. ``settings``: Keras' own. ``call``: how the layer is called on the tensors, where it is not with one
+    tensor or the list of them.
     """
 
     layer: object
     x: object
     settings: dict = field(default_factory=dict)
     mask: object = None
+    call: object = None
 
     def __str__(self):
         name = self.layer if isinstance(self.layer, str) else "custom"
@@ -63,6 +66,7 @@ def agrees_with_keras(case, folder, tolerance=None):
             trace = replaying.replay(opened, x if len(x) > 1 else x[0])
             assert not trace.missing, trace.missing
             ours = trace.output
+            _agree_on_masks(opened, model, x)
     _weights_file_binds(model, path.parent, keras_layer)
     assert_close(ours, theirs, tolerance)
     return ours, theirs
@@ -86,14 +90,15 @@ def _keras_model(case):
     keras.backend.clear_session()
     rng = np.random.default_rng(0)
     x = [_array(item, rng) for item in (case.x if isinstance(case.x, list) else [case.x])]
-    if case.mask is not None:
-        x[0] = np.where(np.asarray(case.mask)[..., None], x[0], 0).astype(x[0].dtype)
-    inputs = [keras.Input(item.shape[1:], dtype=str(item.dtype), name=f"input_{i}") for i, item in enumerate(x)]
-    entries = list(inputs)
-    if case.mask is not None:
-        entries[0] = keras.layers.Masking()(inputs[0])
+    masks = case.mask if isinstance(case.mask, dict) else {0: case.mask} if case.mask is not None else {}
+    for i, mask in masks.items():
+        x[i] = np.where(np.asarray(mask)[..., None], x[i], 0).astype(x[i].dtype)
+    batch = (lambda item: len(item)) if case.settings.get("stateful") else (lambda item: None)
+    inputs = [keras.Input(batch_shape=(batch(item), *item.shape[1:]), dtype=str(item.dtype), name=f"input_{i}")
+              for i, item in enumerate(x)]
+    entries = [keras.layers.Masking(dtype=t.dtype)(t) if i in masks else t for i, t in enumerate(inputs)]
     layer = getattr(keras.layers, case.layer)(**case.settings) if isinstance(case.layer, str) else case.layer()
-    outputs = layer(entries if len(entries) > 1 else entries[0])
+    outputs = case.call(layer, *entries) if case.call else layer(entries if len(entries) > 1 else entries[0])
     model = keras.Model(inputs, outputs)
     for weight in layer.weights:
         weight.assign(_values(weight, rng))
@@ -150,6 +155,16 @@ def _with_parts(layer):
     for part in layer.parts.values():
         if isinstance(part, Layer):
             yield from _with_parts(part)
+
+
+def _agree_on_masks(opened, model, x):
+    theirs = [keras.src.backend.get_keras_mask(y) for y in flatten(model(x))]
+    ours = flatten(opened.run((x,))[1])
+    ours += [None] * (len(theirs) - len(ours))  # as in Keras, where fewer masks than outputs mask the first ones
+    for a, b in zip(ours, theirs):
+        assert (a is None) == (b is None), (a, b)
+        if b is not None:
+            np.testing.assert_array_equal(a, keras.ops.convert_to_numpy(b))
 
 
 def _agree_on_shapes(opened, model, x, theirs):

@@ -99,7 +99,7 @@ def test_a_file_that_keras_refuses_says_why(tmp_path):
     with h5py.File(tmp_path / "model.h5", "r+") as file:
         config = file.attrs["model_config"].replace('"units": 2', '"units": 2, "nonsense": null')
         file.attrs["model_config"] = config
-    with pytest.raises(ReferenceFailed, match="could not load.*nonsense"):
+    with pytest.raises(ReferenceFailed, match=r"could not load.*nonsense"):
         verify(weightscope.load(tmp_path / "model.h5"), np.ones((2, 3, 2)))
 
 

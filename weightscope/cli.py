@@ -1,6 +1,5 @@
 """The command line: the list of commands. Errors become exit codes here, and nowhere else."""
 
-import difflib
 import errno
 import os
 import sys
@@ -11,6 +10,7 @@ import click
 from weightscope import __version__
 from weightscope.commands import inspect, predict
 from weightscope.errors import WeightscopeError
+from weightscope.show.names import did_you_mean, printable
 
 INTERRUPTED, CLOSED_PIPE, BUG = 130, 141, 70
 
@@ -27,7 +27,7 @@ class Commands(click.Group):
             sys.stdout.flush()
             return returned
         except click.exceptions.ClickException as error:
-            error.message = _printable(error.message)
+            error.message = "\n".join(map(printable, error.message.split("\n")))
             raise
         except (click.exceptions.Exit, click.exceptions.Abort):
             raise
@@ -45,20 +45,12 @@ class Commands(click.Group):
     def resolve_command(self, ctx, args):
         """Find the command, or name the commands that look like what was typed."""
         if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
-            near = difflib.get_close_matches(args[0], self.list_commands(ctx))
-            hint = f" Did you mean {' or '.join(near)}?" if near else ""
-            ctx.fail(f"No such command {args[0]!r}.{hint}")
+            ctx.fail(f"No such command {args[0]!r}.{did_you_mean(args[0], self.list_commands(ctx))}")
         return super().resolve_command(ctx, args)
 
 
-def _printable(text):
-    # As show.wording.printable, which is not imported here: it would bring NumPy into every start.
-    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape", "surrogatepass").decode()
-                   for c in text)
-
-
 def _fail(message, status):
-    click.echo(f"weightscope: {_printable(message).replace(chr(10), ' ')}", err=True)
+    click.echo(f"weightscope: {printable(' '.join(message.splitlines()))}", err=True)
     raise SystemExit(status)
 
 

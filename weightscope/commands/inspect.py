@@ -3,14 +3,15 @@
 import click
 
 from weightscope.commands import options
+from weightscope.show.names import did_you_mean
 
 
-@click.command("inspect")
+@click.command("inspect", short_help="Show every layer, and every weight with its meaning.")
 @options.model_argument
 @click.option("--layer", "layers", multiple=True, metavar="NAME",
               help="Only this layer; a name, a path such as encoder/dense, or a pattern such as 'conv*'. Repeatable.")
 @click.option("--stats", is_flag=True, help="Min, max, mean, standard deviation, zeros, NaN and Inf of each weight.")
-@click.option("--values", is_flag=True, help="The values themselves: all of a small weight, the corners of a large one.")
+@click.option("--values", is_flag=True, help="The values: all of a small weight, the corners of a large one.")
 @options.layout
 @options.color
 @options.output
@@ -30,12 +31,10 @@ def command(model, layers, stats, values, layout, color, output):
 
 
 def _choose(view, patterns):
-    from weightscope.show.wording import printable
-
-    if not patterns:
-        return
-    for pattern, nearest in view.choose(patterns).items():
-        hint = f" Did you mean {', '.join(printable(name) for name in nearest)}?" if nearest else ""
+    names = [block.layer.name for block in view.all_blocks()]
+    missing = view.choose(patterns) if patterns else []
+    for pattern in missing:
+        hint = did_you_mean(pattern, names)
         raise click.BadParameter(f"no layer {pattern!r} in the model.{hint}", param_hint="'--layer'")
 
 

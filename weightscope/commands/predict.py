@@ -3,9 +3,10 @@
 import click
 
 from weightscope.commands import options
+from weightscope.show.names import printable
 
 
-@click.command("predict")
+@click.command("predict", short_help="Compute what predict returns, by NumPy alone.")
 @options.model_argument
 @options.inputs
 @click.option("-o", "--output", type=click.Path(dir_okay=False), metavar="FILE",
@@ -29,14 +30,8 @@ def command(model, inputs, output, batch_size):
         _print(named)
     else:
         _save(named, output)
-    told = ", ".join(f"{_shown(name)} {value.shape} {value.dtype}" for name, value in named.items())
-    click.echo(f"{_shown(description)} → {told}" + (f" in {output}" if output else ""), err=True)
-
-
-def _shown(text):
-    from weightscope.show.wording import printable
-
-    return printable(text)
+    told = ", ".join(f"{printable(name)} {value.shape} {value.dtype}" for name, value in named.items())
+    click.echo(f"{printable(description)} → {told}" + (f" in {output}" if output else ""), err=True)
 
 
 def _named(model, outputs):
@@ -55,7 +50,7 @@ def _print(named):
 
     for name, array in named.items():
         if len(named) > 1:
-            click.echo(_shown(name))
+            click.echo(printable(name))
         click.echo(np.array2string(np.asarray(array), threshold=sys.maxsize if array.size <= 1000 else 1000))
 
 

@@ -16,32 +16,69 @@ def model(found):
         return found
     if "input_layers" not in config:
         return found
-    names = {layer.get("name") for layer in config["layers"] if isinstance(layer, dict)}
-    layers = [_with_nodes(layer, names) for layer in config["layers"]]
     class_name = "Functional" if class_name == "Model" else class_name
-    ends = {key: _single(config.get(key)) for key in ("input_layers", "output_layers")}
+    if not any(isinstance(layer, dict) and _has_old_nodes(layer) for layer in config["layers"]):
+        return {**found, "class_name": class_name}
+    first_calls = _first_calls(config)
+    layers = [_with_nodes(layer, first_calls) for layer in config["layers"]]
+    ends = {key: _end(config.get(key), first_calls, layers) for key in ("input_layers", "output_layers")}
     return {**found, "class_name": class_name, "config": {**config, "layers": layers, **ends}}
 
 
-def _single(ends):
+def _has_old_nodes(layer):
+    nodes = layer.get("inbound_nodes")
+    return isinstance(nodes, list) and any(not (isinstance(node, dict) and "args" in node) for node in nodes)
+
+
+def _first_calls(config):
+    """Return ``{layer: the number of its first call}``: 1 for most nested models, which have a call of their own."""
+    layers = [layer for layer in config["layers"] if isinstance(layer, dict)]
+    read = {}
+    for value in [*(layer.get("inbound_nodes") for layer in layers), config.get("output_layers")]:
+        for name, call in _histories(value):
+            read.setdefault(name, set()).add(call)
+    return {layer.get("name"): 0 if 0 in read.get(layer.get("name"), {0}) else 1 for layer in layers}
+
+
+def _histories(value):
+    if isinstance(value, list) and _is_history(value):
+        yield value[0], value[1]
+        value = value[3:]
+    if isinstance(value, (list, dict)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _histories(item)
+
+
+def _is_history(value):
+    return len(value) in (3, 4) and isinstance(value[0], str) and isinstance(value[1], int)
+
+
+def _end(ends, first_calls, layers):
     # Keras 2 lists the one output of a model, and returns it bare; Keras 3 writes down what it returns.
     if isinstance(ends, list) and len(ends) == 1 and isinstance(ends[0], list):
-        return ends[0]
-    return ends
+        ends = ends[0]
+    functional = {layer.get("name") for layer in layers
+                  if isinstance(layer, dict) and layer.get("class_name") == "Functional"}
+    if isinstance(ends, list) and _is_history(ends):
+        name, call = ends[:2]
+        return [name, call - first_calls.get(name, 0) + (name in functional), *ends[2:]]
+    if isinstance(ends, dict):
+        return {key: _end([item], first_calls, layers) for key, item in ends.items()}
+    return [_end([item], first_calls, layers) for item in ends] if isinstance(ends, list) else ends
 
 
-def _with_nodes(layer, names):
+def _with_nodes(layer, first_calls):
     if not isinstance(layer, dict) or not isinstance(layer.get("inbound_nodes"), list):
         return layer
-    nodes = [_node(layer.get("class_name"), node, names) for node in layer["inbound_nodes"]]
+    nodes = [_node(layer.get("class_name"), node, first_calls) for node in layer["inbound_nodes"]]
     return {**layer, "inbound_nodes": nodes}
 
 
-def _node(class_name, node, names):
+def _node(class_name, node, first_calls):
     if not isinstance(node, (list, dict)) or (isinstance(node, dict) and "args" in node):
         return node  # Keras 3's own form, or nothing we know: layers/models.py says so
     kwargs = {}
-    argument = _tensors(node, names, kwargs)
+    argument = _tensors(node, first_calls, kwargs)
     if isinstance(argument, list) and len(argument) == 1:
         argument = argument[0]
     if class_name in _RECURRENT and isinstance(argument, list):
@@ -49,31 +86,32 @@ def _node(class_name, node, names):
     return {"args": [argument], "kwargs": kwargs}
 
 
-def _tensors(value, names, kwargs):
+def _tensors(value, first_calls, kwargs):
     """Return the structure with tensors marked; collect the keyword arguments that stand beside a tensor."""
     if isinstance(value, dict):
-        return {key: _tensors(item, names, kwargs) for key, item in value.items()}
+        return {key: _tensors(item, first_calls, kwargs) for key, item in value.items()}
     if not isinstance(value, list):
         return value
-    if len(value) in (3, 4) and isinstance(value[0], str) and isinstance(value[1], int):
+    if _is_history(value):
         if len(value) == 4 and isinstance(value[3], dict):
-            kwargs.update({key: _keyword(item, names) for key, item in value[3].items()})
-        return value[2] if value[0] == "_CONSTANT_VALUE" else _tensor(value[:3])
-    return [_tensors(item, names, kwargs) for item in value]
+            kwargs.update({key: _keyword(item, first_calls) for key, item in value[3].items()})
+        return value[2] if value[0] == "_CONSTANT_VALUE" else _tensor(value, first_calls)
+    return [_tensors(item, first_calls, kwargs) for item in value]
 
 
-def _keyword(value, names):
+def _keyword(value, first_calls):
     if isinstance(value, list) and len(value) >= 3 and isinstance(value[0], str) and isinstance(value[1], int):
-        if value[0] in names:
-            return _tensor(value[:3])
+        if value[0] in first_calls:
+            return _tensor(value, first_calls)
         if value[0] == "_CONSTANT_VALUE":
             return value[2]
     if isinstance(value, list):
-        return [_keyword(item, names) for item in value]
+        return [_keyword(item, first_calls) for item in value]
     if isinstance(value, dict):
-        return {key: _keyword(item, names) for key, item in value.items()}
+        return {key: _keyword(item, first_calls) for key, item in value.items()}
     return value
 
 
-def _tensor(history):
+def _tensor(value, first_calls):
+    history = [value[0], value[1] - first_calls.get(value[0], 0), value[2]]
     return {"class_name": "__keras_tensor__", "config": {"keras_history": history}}

@@ -9,7 +9,7 @@ from math import prod
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5g, h5l, h5o, h5s, h5t
+from h5py import h5, h5a, h5d, h5g, h5l, h5o, h5s, h5t
 
 from weightscope.errors import Unreadable, Unsafe
 from weightscope.files import datasets
@@ -134,28 +134,26 @@ class Tree:
 
     def _children(self, group: h5g.GroupID, path: str, raw: bytes) -> list[tuple[h5g.GroupID, bytes, str, bytes]]:
         """The links of one group that lead to objects not seen yet: group, name, path for us, path for HDF5."""
-        children = []
-        faults: list[Exception] = []
+        links: list[tuple[bytes, int, int]] = []
 
         def visit(name: bytes, info: h5l.LinkInfo) -> bool:
-            try:
-                child = _child(path, name, info.type)
-                self._links_left -= 1
-                if self._links_left < 0:
-                    raise Unreadable(f"group {path!r} lists more objects than the file has room for")
-            except (Unreadable, Unsafe) as error:
-                faults.append(error)
-                return True
-            if info.u in self._seen:
+            links.append((name, info.type, info.u))
+            return len(links) > self._links_left
+
+        # In the order of the file: to sort by name, libhdf5 makes a table, and frees what it has not filled of it
+        # if the group is damaged.
+        group.links.iterate(visit, info=True, order=h5.ITER_NATIVE)
+        self._links_left -= len(links)
+        if self._links_left < 0:
+            raise Unreadable(f"group {path!r} lists more objects than the file has room for")
+        children = []
+        for name, kind, address in sorted(links):
+            child = _child(path, name, kind)
+            if address in self._seen:
                 self.others[child] = "another link to something that is listed already"
             else:
-                self._seen.add(info.u)
+                self._seen.add(address)
                 children.append((group, name, child, raw + b"/" + name))
-            return False
-
-        group.links.iterate(visit, info=True)
-        if faults:
-            raise faults[0]
         return children
 
     def _add(self, dataset: h5d.DatasetID, path: str) -> None:

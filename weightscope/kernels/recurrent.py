@@ -36,7 +36,7 @@ def projection(kernel, bias=None):
 
 
 def scan(cell, x, states, mask=None, return_sequences=True, zero_output_for_mask=False):
-    """Run ``cell`` over the steps of ``x``; return the last output, or all of them (batch, steps, …), and the last states.
+    """Run ``cell`` over the steps of ``x``; return the last output, or all (batch, steps, …), and the last states.
 
     ``cell``: two functions, ``project(x)`` → (gates, steps, batch, …) for x (steps, batch, …) and ``step(projected,
     states)`` → output, states; it may overwrite ``projected``. ``states``: arrays (batch, …). ``mask`` (batch, steps):

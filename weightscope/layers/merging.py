@@ -103,7 +103,7 @@ class Extremum(Merge):
         for item, m in zip(x[1:], masks[1:]):
             item = item if m is None else np.where(m, item, y)
             y = y if y_mask is None else np.where(y_mask, y, item)
-            # Without a mask on both, Keras counts what is merged so far as unmasked (Merge._apply_merge_op_and_or_mask).
+            # Unless both have a mask, Keras counts the merged values as unmasked (Merge._apply_merge_op_and_or_mask).
             y_mask = None if m is None or y_mask is None else y_mask | m
             y = type(self).choose(y, item)
         return y

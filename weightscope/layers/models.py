@@ -30,6 +30,7 @@ class Node:
         self.layer, self.index, self.args, self.kwargs = layer, index, args, kwargs
         self.path = node_path(layer.name, index)
         self.refs = [leaf for leaf in flatten([args, kwargs]) if isinstance(leaf, Ref)]
+        self.outputs_read = 0  # how many of its outputs the graph reads
 
     def __repr__(self):
         return f"<Node {self.path}>"
@@ -54,8 +55,10 @@ class Model(Layer):
         self.layers, self.nodes, self.inputs, self.outputs = [], [], [], []
         self._read_graph()
         self.parts = {layer.name: layer for layer in self.layers}
-        self._readers = Counter(ref.node for node in self.nodes for ref in node.refs)
-        self._readers.update(ref.node for ref in flatten(self.outputs))
+        refs = [ref for node in self.nodes for ref in node.refs] + flatten(self.outputs)
+        self._readers = Counter(ref.node for ref in refs)
+        for node in self.nodes:
+            node.outputs_read = 1 + max((ref.index for ref in refs if ref.node == node.path), default=-1)
 
     def _read_graph(self):
         raise NotImplementedError
@@ -122,7 +125,7 @@ class Model(Layer):
                 outputs, out_masks = yield from _call(node, values, path)
             replacement = yield path, outputs
             outputs = outputs if replacement is None else replacement
-            values[node.path] = _paired(outputs, out_masks)
+            values[node.path] = _paired(node, outputs, out_masks)
             del outputs, replacement
             for ref in node.refs:
                 left[ref.node] -= 1
@@ -189,8 +192,13 @@ def _masks_like(masks, count):
     return found if len(found) == count else [None] * count
 
 
-def _paired(outputs, masks):
+def _paired(node, outputs, masks):
+    """Return (output, mask) for each output of a node, as many as the graph reads."""
     leaves = flatten(outputs)
+    if isinstance(outputs, NotReplayable):
+        leaves = leaves * max(node.outputs_read, 1)
+    if len(leaves) < node.outputs_read:
+        raise Unreadable(f"the graph reads {node.outputs_read} outputs of {node.path!r}, which gives {len(leaves)}")
     return list(zip(leaves, flatten(masks) + [None] * len(leaves)))  # as in Keras, the masks may be fewer
 
 
@@ -249,7 +257,12 @@ class Functional(Model):
         return tuple(_with_refs(call.get("args") or [])), _with_refs(call.get("kwargs") or {})
 
     def _ends(self, key, leaf):
-        found = _ends_structure(self.config.get(key), leaf)
+        def end(history):
+            # Keras counts the calls of a Functional from 1 here, and only here (Functional.get_config).
+            counted = [layer.name for layer in self.layers if isinstance(layer, Functional)]
+            return leaf(_ref([history[0], history[1] - (history[0] in counted), history[2]]))
+
+        found = _ends_structure(self.config.get(key), end)
         if found is None:
             raise Unreadable(f"model {self.name!r}: its config has no {key}")
         return found
@@ -346,8 +359,8 @@ def _ref(history):
 
 
 def _ends_structure(value, leaf):
-    if isinstance(value, list) and len(value) == 3 and isinstance(value[0], str):
-        return leaf(_ref(value))
+    if isinstance(value, list) and len(value) == 3 and isinstance(value[0], str) and isinstance(value[1], int):
+        return leaf(value)
     if isinstance(value, list):
         return [_ends_structure(item, leaf) for item in value]
     if isinstance(value, dict):

@@ -1,1 +1,216 @@
-"""Keras' normalization layers."""
+"""Keras' normalization layers: values moved and scaled to a common range."""
+
+import numpy as np
+
+from weightscope.kernels.convolve import working_dtype
+from weightscope.layers.base import Layer, Weight, keras_layer
+
+
+def _one_axis(axis):
+    """Return the number in an axis, or a list of one axis; None for several."""
+    if isinstance(axis, int):
+        return axis
+    return axis[0] if len(axis) == 1 else None
+
+
+class Normalization(Layer):
+    """The base of layers that end with a scale ``gamma`` and a shift ``beta``, either of which may be off."""
+
+    def written_formula(self):
+        """Return the formula without the weights that this layer does not have."""
+        text = super().written_formula()
+        text = text if "gamma" in self.weights else text.replace("gamma · ", "")
+        return text if "beta" in self.weights else text.replace(" + beta", "")
+
+
+@keras_layer
+class BatchNormalization(Normalization):
+    """Scales each channel by what training saw of it: its mean and variance."""
+
+    formula = """
+        y = gamma · (x − moving_mean) / √(moving_variance + epsilon) + beta
+        (with renorm: moving_stddev, renorm_mean and renorm_stddev steer training only)"""
+    supports_masking = True
+    ignored = ("momentum", "synchronized", "renorm_clipping", "renorm_momentum", "fused")
+    refuses = ("virtual_batch_size", "adjustment")
+    axis: "int | tuple" = -1
+    epsilon: "float | int" = 1e-3
+    center: bool = True
+    scale: bool = True
+    renorm: bool = False
+
+    def refusal(self):
+        """Refuse several axes, which only Keras 2 had."""
+        return super().refusal() if _one_axis(self.axis) is not None else f"axis={self.axis!r} is not replayed"
+
+    def weight_specs(self):
+        if self.scale:
+            yield Weight("gamma", "channels")
+        if self.center:
+            yield Weight("beta", "channels")
+        for name in ("moving_mean", "moving_variance"):
+            yield Weight(name, "channels", trainable=False)
+        if self.renorm:
+            for name in ("moving_stddev", "renorm_mean", "renorm_stddev"):
+                yield Weight(name, "channels", trainable=False)
+
+    def written_formula(self):
+        """Return the formula; its second line is for ``renorm`` only."""
+        text = super().written_formula()
+        return text if self.renorm else text.splitlines()[0]
+
+    def arrays(self):
+        """Return the weights as they are stored: Keras casts none of them to a shorter compute dtype."""
+        return {name: weight.array for name, weight in self.weights.items()}
+
+    def forward(self, x, mask=None, moving_mean=None, moving_variance=None, gamma=1, beta=0, **of_training):
+        work = working_dtype(x)
+        scale = gamma / np.sqrt(moving_variance.astype(work) + work(self.epsilon))
+        shift = beta - moving_mean.astype(work) * scale
+        along = [1] * x.ndim
+        along[_one_axis(self.axis)] = -1
+        y = np.multiply(x, scale.astype(work, copy=False).reshape(along), dtype=work)
+        y += shift.astype(work, copy=False).reshape(along)
+        return y.astype(self.compute_dtype, copy=False)
+
+
+class Uncast(Normalization):
+    """The base of layers that take inputs and weights as they are, and cast only the result (``autocast=False``)."""
+
+    def cast(self, value):
+        """Return the value: nothing is cast on the way in."""
+        return value
+
+    def apply(self, **given):
+        """Run, and cast the result to ``compute_dtype``."""
+        return super().apply(**given).astype(self.compute_dtype, copy=False)
+
+
+@keras_layer
+class LayerNormalization(Uncast):
+    """Gives the values along ``axis`` mean 0 and variance 1, then scales and shifts each by its own weight."""
+
+    formula = "y = gamma · (x − mean(x)) / √(variance(x) + epsilon) + beta"
+    formula_rms_scaling = "y = gamma · x / √(variance(x) + epsilon)"
+    supports_masking = True
+    axis: "int | tuple" = -1
+    epsilon: "float | int" = 1e-3
+    center: bool = True
+    scale: bool = True
+    rms_scaling: bool = False
+
+    def __init__(self, config, name):
+        super().__init__(config, name)
+        if self.rms_scaling:
+            self.formula = self.formula_rms_scaling
+
+    def weight_specs(self):
+        words = _axis_words(self.axis)
+        if self.scale or self.rms_scaling:
+            yield Weight("gamma", words)
+        if self.center and not self.rms_scaling:
+            yield Weight("beta", words)
+
+    def forward(self, x, gamma=None, beta=None):
+        axes, dtype = _sorted(self.axis), x.dtype
+        x = x.astype(working_dtype(x), copy=False)
+        y = x - x.mean(axis=axes, keepdims=True)
+        inverse = 1 / np.sqrt(_mean_square(y, axes) + x.dtype.type(self.epsilon))
+        y = np.multiply(x if self.rms_scaling else y, inverse, out=y)
+        if gamma is not None:
+            y *= _along(gamma, axes, x.shape)
+        if beta is not None:
+            y += _along(beta, axes, x.shape)
+        return y.astype(dtype, copy=False)
+
+
+def _axis_words(axis):
+    return "channels" if _one_axis(axis) is not None else " ".join(f"axis_{n}" for n in _sorted(axis))
+
+
+def _sorted(axis):
+    return (axis,) if isinstance(axis, int) else tuple(sorted(axis))
+
+
+def _mean_square(x, axes):
+    if axes in ((-1,), (x.ndim - 1,)):
+        return (np.einsum("...i,...i->...", x, x) / x.dtype.type(x.shape[-1]))[..., None]
+    return np.square(x).mean(axis=axes, keepdims=True)
+
+
+def _along(weight, axes, shape):
+    """Return a weight over ``axes`` so that it broadcasts over ``shape``; Keras reshapes, and never transposes."""
+    weight = weight.astype(weight.dtype if weight.dtype == np.float64 else np.float32, copy=False)
+    if weight.ndim == len(shape) or axes == (len(shape) - 1,):
+        return weight
+    along = [1] * len(shape)
+    for axis in axes:
+        along[axis] = shape[axis]
+    return weight.reshape(along)
+
+
+@keras_layer
+class GroupNormalization(Uncast):
+    """Gives each group of channels of each sample mean 0 and variance 1, then scales and shifts each channel."""
+
+    formula = "y = gamma · (x − mean(x)) / √(variance(x) + epsilon) + beta, mean and variance over each of groups"
+    supports_masking = True
+    groups: int = 32
+    axis: int = -1
+    epsilon: "float | int" = 1e-3
+    center: bool = True
+    scale: bool = True
+
+    def weight_specs(self):
+        if self.scale:
+            yield Weight("gamma", "channels")
+        if self.center:
+            yield Weight("beta", "channels")
+
+    def forward(self, x, gamma=None, beta=None):
+        dtype, axis, shape = x.dtype, self.axis % x.ndim, x.shape
+        x = x.astype(working_dtype(x), copy=False)
+        groups = shape[axis] if self.groups == -1 else self.groups
+        grouped = x.reshape(*shape[:axis], groups, shape[axis] // groups, *shape[axis + 1:])
+        others = tuple(n for n in range(1, grouped.ndim) if n != axis)
+        y = grouped - grouped.mean(axis=others, keepdims=True)
+        y /= np.sqrt(np.square(y).mean(axis=others, keepdims=True) + x.dtype.type(self.epsilon))
+        y = y.reshape(shape)
+        if gamma is not None:
+            y *= _along(gamma, (axis,), shape)
+        if beta is not None:
+            y += _along(beta, (axis,), shape)
+        return y.astype(dtype, copy=False)
+
+
+@keras_layer
+class RMSNormalization(Layer):
+    """Divides the values along ``axis`` by their root mean square, then scales each by its own weight."""
+
+    formula = "y = scale · x / √(mean(x²) + epsilon)"
+    axis: "int | tuple" = -1
+    epsilon: "float | int" = 1e-6
+
+    def weight_specs(self):
+        yield Weight("scale", _axis_words(self.axis))
+
+    def forward(self, x, scale):
+        work, axes = working_dtype(x), _sorted(self.axis)
+        x, dtype = x.astype(work, copy=False), x.dtype
+        y = x / np.sqrt(_mean_square(x, axes) + x.dtype.type(self.epsilon))
+        y *= scale  # along the last axes whatever ``axis`` says, as in Keras' ops.rms_normalization
+        return y.astype(dtype, copy=False)
+
+
+@keras_layer
+class UnitNormalization(Layer):
+    """Divides the values along ``axis`` by their length."""
+
+    formula = "y = x / √Σ x² along axis"
+    supports_masking = True
+    axis: "int | tuple" = -1
+
+    def forward(self, x):
+        with np.errstate(divide="ignore"):
+            inverse = 1 / np.sqrt(np.sum(np.square(x), axis=_sorted(self.axis), keepdims=True))
+        return x * np.minimum(inverse, x.dtype.type(1e12))

@@ -119,6 +119,6 @@ def _mixing(layer):
     axes = getattr(layer, "axis", None)
     if getattr(layer, "stateful", False):
         return f"its {layer.class_name} {layer.name!r} is stateful"
-    if 0 in (axes if isinstance(axes, (list, tuple)) else [axes]) and axes is not False:
+    if 0 in (axes if isinstance(axes, (list, tuple)) else [axes]):
         return f"its {layer.class_name} {layer.name!r} works along the batch"
     return next(filter(None, map(_mixing, layer.parts.values())), None)

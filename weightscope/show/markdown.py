@@ -2,11 +2,12 @@
 
 import re
 
+from weightscope.show.names import printable
 from weightscope.show.values import array_text, blocks_of_values, statistics
 from weightscope.show.verdict import ABSENT, chosen_rows, sentence
-from weightscope.show.wording import axes_text, counted, difference_text, number_text, printable, shape_text
+from weightscope.show.wording import axes_text, counted, difference_text, number_text, shape_text
 
-PLAIN = re.compile(r"[\w ./:#=()-]*", re.ASCII)
+SPECIAL = re.compile(r"[!\"#$%&'*+/:<>?@\[\\\]^_`{|}~]|www")  # what Markdown, HTML or GitHub may read as more
 STATISTICS = ("min", "max", "mean", "std", "zeros", "nan", "infinite")
 
 
@@ -15,7 +16,7 @@ def code(text):
     text = printable(text)
     if not text.strip():
         return ""
-    if PLAIN.fullmatch(text):
+    if "`" not in text and "|" not in text:
         return f"`{text}`"
     return f"<code>{_entities(text)}</code>"
 
@@ -26,7 +27,7 @@ def prose(text):
 
 
 def _entities(text):
-    return re.sub(r"[^\w ,.;()-]|_|www", lambda found: "".join(f"&#{ord(c)};" for c in found[0]), text)
+    return SPECIAL.sub(lambda found: "".join(f"&#{ord(c)};" for c in found[0]), text)
 
 
 def table(heads, rows, right=()):

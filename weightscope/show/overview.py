@@ -1,7 +1,6 @@
 """What there is to say about a model, before any format says it: a tree of blocks, one for each layer."""
 
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from weightscope.layers.core import InputLayer
@@ -120,15 +119,15 @@ class Overview:
     def choose(self, patterns):
         """Keep the layers whose name or path is, or fits, one of the patterns (``*``, ``?``, ``[abc]``).
 
-        Returns the patterns that fit nothing, each with the nearest names.
+        Returns the patterns that fit nothing.
         """
-        found, missing = [], {}
+        found, missing = [], []
         everything = list(self.all_blocks())
         for pattern in patterns:
             fitting = [block for block in everything if _fits(block, pattern)]
             found += fitting
             if not fitting:
-                missing[pattern] = near(pattern, [block.layer.name for block in everything])
+                missing.append(pattern)
         inside = {part for block in found for part in block.walk() if part is not block}
         self.blocks = [block for block in everything if block in set(found) - inside]
         self.chosen = True
@@ -138,11 +137,6 @@ class Overview:
 def _fits(block, pattern):
     names = (block.layer.name, block.path)
     return pattern in names or any(fnmatchcase(name, pattern) for name in names)
-
-
-def near(name, names):
-    """Return the few names that look most like ``name``, the nearest first."""
-    return get_close_matches(name, list(dict.fromkeys(names)), n=3, cutoff=0.5)
 
 
 def _blocks(model, shapes, prefix, trains):

@@ -5,9 +5,10 @@ import os
 from rich.console import Console
 from rich.text import Text
 
+from weightscope.show.names import printable
 from weightscope.show.values import array_text, blocks_of_values, statistics
 from weightscope.show.verdict import ABSENT, chosen_rows, sentence
-from weightscope.show.wording import axes_text, counted, difference_text, number_text, printable, shape_text
+from weightscope.show.wording import axes_text, counted, difference_text, number_text, shape_text
 
 PIPED_WIDTH = 80
 STYLES = {"agrees": "green", "diverges": "bold red", "inherited": "yellow"}
@@ -40,8 +41,8 @@ class Page:
     def _print(self, text):
         self.console.print(text, soft_wrap=True, highlight=False)
 
-    def raw(self, lines, indent):
-        """Print lines as they are."""
+    def raw(self, lines, indent=0):
+        """Print lines as they are, however long."""
         for line in lines:
             self._print(Text(" " * indent + line))
 
@@ -195,8 +196,8 @@ def _numbers(page, view, weight, indent):
 
 def _ledger(page, view):
     ledger = view.ledger
-    page.line(f"arrays in file {ledger.total} = claimed {ledger.claimed} + optimizer state {ledger.optimizer}"
-              f" + random state {ledger.state} + unclaimed {len(ledger.unclaimed)}")
+    page.raw([f"arrays in file {ledger.total} = claimed {ledger.claimed} + optimizer state {ledger.optimizer}"
+              f" + random state {ledger.state} + unclaimed {len(ledger.unclaimed)}"])
     for path in ledger.unclaimed:
         page.line((f"unclaimed: {printable(path)}", "yellow"), indent=2)
     for problem in ledger.problems:
@@ -205,8 +206,8 @@ def _ledger(page, view):
         page.line(f"also in the file: {printable(name)}, {printable(kind)}", indent=2)
     for name in view.saved.assets:
         page.line(f"also in the file: {printable(name)}, an asset", indent=2)
-    page.line(f"parameters {view.trainable + view.frozen:,} = trainable {view.trainable:,}"
-              f" + non-trainable {view.frozen:,}")
+    page.raw([f"parameters {view.trainable + view.frozen:,} = trainable {view.trainable:,}"
+              f" + non-trainable {view.frozen:,}"])
 
 
 # A comparison.

@@ -1,7 +1,8 @@
 """What a Comparison says in words, whatever the output format."""
 
 from weightscope.compare import ATOL_OF_LARGEST, RTOL
-from weightscope.show.wording import apart, counted, difference_text, printable
+from weightscope.show.names import printable
+from weightscope.show.wording import apart, counted, difference_text
 
 ABSENT = "-"
 

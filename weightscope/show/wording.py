@@ -1,19 +1,8 @@
-"""How shapes, axes, counts and names are written, whatever the output format."""
+"""How shapes, axes and numbers are written, whatever the output format."""
 
 import math
 
 from weightscope.layers.structure import flatten_shapes
-
-
-def printable(text):
-    """Return text from a file as one line that a terminal shows and never obeys: a control character as ``\\x1b``.
-
-    Line ends, escape sequences, marks that reverse the direction of writing and the like become Python's escapes.
-    """
-    text = str(text)
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
 
 
 def counted(number, noun):
@@ -95,7 +84,7 @@ def _axis_text(word, size, blocks):
 
 def number_text(number):
     """Return a number of a report in a few digits."""
-    return f"{number:.6g}"
+    return f"{number:.4g}"
 
 
 def difference_text(number):

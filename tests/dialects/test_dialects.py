@@ -1,0 +1,151 @@
+"""Each rule of the old dialects on a tiny config, and each changed meaning by hand."""
+
+import numpy as np
+import pytest
+
+from weightscope.dialects import translate
+from weightscope.kernels.activations import activation
+from weightscope.layers import layer_from
+
+
+def layer(class_name, config, version="2.3.1", backend=None):
+    """Translate one layer inside a Sequential, and return it with the notes."""
+    found, notes = translate(sequential(class_name, config), version, backend)
+    return found["config"]["layers"][0], notes
+
+
+def sequential(class_name, config):
+    return {"class_name": "Sequential", "config": [{"class_name": class_name, "config": {"name": "x", **config}}]}
+
+
+def test_keras3_words_are_left_alone():
+    config = {"class_name": "Sequential", "config": {"name": "m", "layers": [
+        {"class_name": "Dense", "module": "keras.layers", "config": {"name": "d", "activation": "hard_sigmoid"}}]}}
+    assert translate(config, "3.15.1") == (config, [])
+
+
+def test_a_bare_list_of_layers_is_a_sequential():
+    found, _ = translate(sequential("Flatten", {}), "1.2.2")
+    assert found["config"]["name"] == "sequential"
+    assert [inner["class_name"] for inner in found["config"]["layers"]] == ["Flatten"]
+
+
+@pytest.mark.parametrize(("class_name", "old", "new"), [
+    ("Dense", {"output_dim": 3, "bias": True, "init": "uniform"}, {"units": 3, "use_bias": True}),
+    ("TimeDistributedDense", {"output_dim": 3}, {"units": 3}),
+    ("Embedding", {"input_dim": 9, "output_dim": 2, "input_length": 4}, {"input_dim": 9, "output_dim": 2}),
+    ("Convolution1D", {"nb_filter": 2, "filter_length": 3, "subsample_length": 1, "border_mode": "same"},
+     {"filters": 2, "kernel_size": 3, "strides": 1, "padding": "same", "data_format": "channels_last"}),
+    ("Convolution2D", {"nb_filter": 2, "nb_row": 3, "nb_col": 5, "subsample": [1, 2], "dim_ordering": "tf"},
+     {"filters": 2, "kernel_size": [3, 5], "strides": [1, 2], "data_format": "channels_last"}),
+    ("AtrousConvolution2D", {"nb_filter": 2, "nb_row": 3, "nb_col": 3, "atrous_rate": [2, 2], "dim_ordering": "tf"},
+     {"filters": 2, "kernel_size": [3, 3], "dilation_rate": [2, 2], "data_format": "channels_last"}),
+    ("MaxPooling1D", {"pool_length": 2, "stride": 2, "border_mode": "valid"},
+     {"pool_size": 2, "strides": 2, "padding": "valid"}),
+    ("Dropout", {"p": 0.5}, {"rate": 0.5}),
+    ("LSTM", {"output_dim": 4, "inner_activation": "sigmoid", "inner_init": "orthogonal", "forget_bias_init": "one",
+              "consume_less": "cpu", "dropout_W": 0.1, "dropout_U": 0.2},
+     {"units": 4, "recurrent_activation": "sigmoid", "dropout": 0.1, "recurrent_dropout": 0.2}),
+    ("BatchNormalization", {"mode": 0, "axis": -1, "epsilon": 1e-3}, {"axis": -1, "epsilon": 1e-3}),
+])
+def test_keras1_settings(class_name, old, new):
+    found, _ = layer(class_name, old, "1.2.2")
+    assert found["config"] == {"name": "x", **new}
+
+
+@pytest.mark.parametrize(("mode", "expected"), [
+    ("sum", "Add"), ("mul", "Multiply"), ("concat", "Concatenate"), ("ave", "Average"), ("max", "Maximum")])
+def test_keras1_merge(mode, expected):
+    found, notes = layer("Merge", {"mode": mode, "concat_axis": 1}, "1.1.0")
+    assert found["class_name"] == expected
+    assert ("axis" in found["config"]) == (mode == "concat")
+    assert any(expected in note for note in notes)
+
+
+@pytest.mark.parametrize(("class_name", "old", "new"), [
+    ("Dense", {"units": 3, "batch_input_shape": [None, 4]}, {"units": 3, "batch_shape": [None, 4]}),
+    ("LSTM", {"units": 3, "implementation": 2, "time_major": False}, {"units": 3}),
+    ("LeakyReLU", {"alpha": 0.3}, {"negative_slope": 0.3}),
+    ("ELU", {"alpha": {"type": "ndarray", "value": 0.5}}, {"alpha": 0.5}),
+    ("BatchNormalization", {"axis": [3], "fused": True, "renorm": False}, {"axis": 3}),
+    ("Conv2DTranspose", {"filters": 1, "groups": 1}, {"filters": 1}),
+    ("Conv2D", {"filters": 1, "groups": 2}, {"filters": 1, "groups": 2}),
+    ("DepthwiseConv2D", {"kernel_size": [3, 3], "filters": None, "groups": 1}, {"kernel_size": [3, 3]}),
+    ("UpSampling2D", {"interpolation": "nearest"}, {"interpolation": "nearest"}),
+])
+def test_keras2_settings(class_name, old, new):
+    assert layer(class_name, old)[0]["config"] == {"name": "x", **new}
+
+
+def test_time_major_is_not_dropped_in_silence():
+    assert layer("LSTM", {"units": 3, "time_major": True})[0]["config"]["time_major"] is True
+
+
+@pytest.mark.parametrize("version", ["1.2.2", "2.2.4", "2.15.0", None])
+def test_hard_sigmoid_keeps_its_old_meaning(version):
+    found, notes = layer("Activation", {"activation": "hard_sigmoid"}, version)
+    assert any("0.2x + 0.5" in note for note in notes)
+    # By hand: 0.2 · 1 + 0.5 = 0.7, where Keras 3's has 1/6 + 0.5 = 0.667.
+    values = activation(found["config"]["activation"])(np.array([1.0, -5.0, 5.0]))
+    np.testing.assert_allclose(values, [0.7, 0.0, 1.0])
+
+
+def test_gru_without_reset_after_is_read_as_before_keras3():
+    found, notes = layer("GRU", {"units": 2})
+    assert found["config"]["reset_after"] is False
+    assert notes
+    found, notes = layer("GRU", {"units": 2, "reset_after": True})
+    assert found["config"]["reset_after"] is True
+    assert not notes
+
+
+@pytest.mark.parametrize(("class_name", "config", "version", "backend"), [
+    ("Conv2D", {"filters": 1, "kernel_size": [1, 1]}, "2.1.3", "theano"),
+    ("Convolution2D", {"nb_filter": 1, "nb_row": 1, "nb_col": 1, "dim_ordering": "th"}, "1.2.2", None),
+    ("BatchNormalization", {"mode": 1}, "1.0.4", None),
+])
+def test_what_is_not_known_to_be_right_is_refused(class_name, config, version, backend):
+    found, _ = layer(class_name, config, version, backend)
+    assert found["config"]["not_replayable"]
+    assert layer_from(found).refusal() == found["config"]["not_replayable"]
+
+
+def graph(nodes, **extra):
+    layers = [{"class_name": "InputLayer", "name": name, "config": {"name": name, "batch_input_shape": [None, 2]},
+               "inbound_nodes": []} for name in ("a", "b")]
+    layers.append({"class_name": "Add", "name": "y", "config": {"name": "y"}, "inbound_nodes": nodes, **extra})
+    config = {"name": "m", "layers": layers, "input_layers": [["a", 0, 0], ["b", 0, 0]],
+              "output_layers": [["y", 0, 0]]}
+    return {"class_name": "Model", "config": config}
+
+
+def tensor(name, call=0, output=0):
+    return {"class_name": "__keras_tensor__", "config": {"keras_history": [name, call, output]}}
+
+
+@pytest.mark.parametrize(("node", "args", "kwargs"), [
+    ([["a", 0, 0]], [tensor("a")], {}),
+    ([["a", 0, 0, {}]], [tensor("a")], {}),
+    ([["a", 0, 0, {}], ["b", 0, 1, {}]], [[tensor("a"), tensor("b", 0, 1)]], {}),
+    ([["a", 0, 0, {"value": ["b", 0, 0], "axis": 3}]], [tensor("a")], {"value": tensor("b"), "axis": 3}),
+    ([["a", 0, 0, {"y": ["_CONSTANT_VALUE", -1, 2.5]}]], [tensor("a")], {"y": 2.5}),
+    ([["a", 0, 0, {"begin": [0, 1, 2]}]], [tensor("a")], {"begin": [0, 1, 2]}),
+])
+def test_nodes_of_keras_1_and_2(node, args, kwargs):
+    found, _ = translate(graph([node]), "2.4.0")
+    assert found["class_name"] == "Functional"
+    assert found["config"]["layers"][2]["inbound_nodes"] == [{"args": args, "kwargs": kwargs}]
+    assert found["config"]["output_layers"] == ["y", 0, 0]
+
+
+def test_the_states_of_a_recurrent_layer_are_its_initial_state():
+    found, _ = translate(graph([[["a", 0, 0, {}], ["b", 0, 0, {}]]], class_name="LSTM"), "2.2.4")
+    assert found["config"]["layers"][2]["inbound_nodes"] == [
+        {"args": [tensor("a")], "kwargs": {"initial_state": [tensor("b")]}}]
+
+
+def test_the_given_config_is_left_as_it_is():
+    config = sequential("Dense", {"output_dim": 3, "activation": "hard_sigmoid"})
+    before = repr(config)
+    translate(config, "1.0.0")
+    assert repr(config) == before
