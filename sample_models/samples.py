@@ -151,7 +151,6 @@ def image_50(keras, random):
     layers = keras.layers
     model = keras.Sequential([
         layers.Input((50, 50, 3)),
-        layers.Rescaling(1 / 255),
         layers.Conv2D(8, 3, activation="relu"),
         layers.MaxPooling2D(),
         layers.Conv2D(16, 3, strides=2, padding="same", use_bias=False),
@@ -163,8 +162,8 @@ def image_50(keras, random):
         layers.Dense(3, activation="softmax"),
     ])
     y = random.integers(0, 3, 192)
-    x = random.integers(0, 200, (192, 50, 50, 3)).astype("float32")
-    x[np.arange(192), ..., y] += 40
+    x = random.uniform(0, 0.8, (192, 50, 50, 3)).astype("float32")
+    x[np.arange(192), ..., y] += 0.2
     return Sample(model, x, y, "sparse_categorical_crossentropy", epochs=6, shown=2)
 
 

@@ -177,3 +177,20 @@ def test_the_readme_multiplies_on_rank_3_without_keras(monkeypatch):
         [[40, 30, 16, 43], [38, 29, 17, 46]],
         [[15, 11, 6, 14], [20, 15, 7, 21]],
     ]
+
+
+def test_the_readme_tells_what_each_slip_gives(monkeypatch):
+    """The table of slips: the figures of this very model, rounded as they are printed there."""
+    said = run_block("xor_relu", monkeypatch)
+    x, W1, b1, W2, b2, relu, sigmoid = (said[name] for name in ("x", "W1", "b1", "W2", "b2", "relu", "sigmoid"))
+    slips = {
+        "none": sigmoid(relu(x @ W1 + b1) @ W2 + b2),
+        "the biases are left out": sigmoid(relu(x @ W1) @ W2),
+        "the `relu` between the layers is left out": sigmoid((x @ W1 + b1) @ W2 + b2),
+    }
+    for slip, prediction in slips.items():
+        shown, rounded = re.search(rf"^\| {re.escape(slip)} \| (.*?) \| (.*?) \|$", README, re.M).groups()
+        np.testing.assert_allclose([float(figure) for figure in shown.split(", ")], prediction[:, 0], atol=5e-4)
+        assert [int(figure) for figure in rounded.split(", ")] == np.rint(prediction[:, 0]).tolist()
+    with pytest.raises(ValueError):
+        x @ W1.T

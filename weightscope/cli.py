@@ -8,7 +8,7 @@ import traceback
 import click
 
 from weightscope import __version__
-from weightscope.commands import inspect, predict
+from weightscope.commands import inspect, predict, verify
 from weightscope.errors import WeightscopeError
 from weightscope.show.names import did_you_mean, printable
 
@@ -23,9 +23,10 @@ class Commands(click.Group):
         for stream in (sys.stdout, sys.stderr):
             stream.reconfigure(errors="backslashreplace")
         try:
-            returned = super().invoke(ctx)
-            sys.stdout.flush()
-            return returned
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()
         except click.exceptions.ClickException as error:
             error.message = "\n".join(map(printable, error.message.split("\n")))
             raise
@@ -80,5 +81,5 @@ def main():
     """
 
 
-for command in (inspect.command, predict.command):
+for command in (inspect.command, predict.command, verify.command):
     main.add_command(command)

@@ -20,7 +20,7 @@ def trained(tmp_path_factory):
     inner.compile("adam", "mse")
     inner.fit(np.ones((2, 3)), np.ones((2, 2)), verbose=0)
     x = keras.Input((5,), name="x")
-    y = keras.layers.BatchNormalization(name="norm")(keras.layers.Dense(3, name="größe")(x))
+    y = keras.layers.BatchNormalization(name="norm")(keras.layers.Dense(3, name="grosse")(x))
     model = keras.Model(x, keras.layers.Dense(1, name="out")(inner(y)), name="outer")
     model.compile("sgd", "mse", metrics=["mae"])
     model.fit(np.ones((2, 5)), np.ones((2, 1)), verbose=0)

@@ -118,7 +118,7 @@ def archive(path, members, method=zipfile.ZIP_STORED):
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_members_twice(tmp_path):
     path = archive(tmp_path / "m.keras", [("config.json", "{}"), ("config.json", "[]")])
-    with pytest.raises(Unreadable, match="holds 'config.json' 2 times"):
+    with pytest.raises(Unreadable, match=r"holds 'config\.json' 2 times"):
         read(path)
 
 

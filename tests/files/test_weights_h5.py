@@ -12,7 +12,7 @@ def test_what_keras_3_writes(trained):
     with read(trained.weights) as saved:
         assert (saved.format, saved.config, saved.order) == ("keras weights h5", None, None)
         expected = {
-            "layers/dense/vars": model.get_layer("größe").weights,
+            "layers/dense/vars": model.get_layer("grosse").weights,
             "layers/dense_1/vars": model.get_layer("out").weights,
             "layers/sequential/layers/dense/vars": model.get_layer("inner").weights,
             "layers/batch_normalization/vars": model.get_layer("norm").weights,

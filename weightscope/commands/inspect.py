@@ -46,5 +46,5 @@ def _write(view, file, layout, color):
         from weightscope.show import markdown
         markdown.model(view, file)
     else:
-        from weightscope.show import terminal
-        terminal.model(view, file, color)
+        from weightscope.show import text
+        text.model(view, options.page(file, color))

@@ -20,6 +20,20 @@ batch_size = click.option("--batch-size", type=click.IntRange(min=1), default=32
                           help="Samples that are run at a time.")
 
 
+def page(file, color):
+    """Return the page that a report for people is written on: in colours where ``color`` and ``file`` ask for them.
+
+    ``auto`` is a terminal's colours, none with NO_COLOR, and those of a terminal in any case with FORCE_COLOR.
+    """
+    forced = color == "always" or (color == "auto" and bool(os.environ.get("FORCE_COLOR")))
+    without = color == "never" or (color == "auto" and bool(os.environ.get("NO_COLOR")))
+    if without or not (forced or file.isatty()):
+        from weightscope.show.text import Page
+        return Page(file)
+    from weightscope.show.terminal import TerminalPage
+    return TerminalPage(file, forced)
+
+
 @contextmanager
 def replaced(path, mode="w"):
     """Open a file beside ``path`` to write into, and move it there once everything is written.

@@ -9,6 +9,7 @@ from weightscope.layers import (  # noqa: F401  (imported for their @keras_layer
     merging,
     models,
     normalization,
+    operations,
     pooling,
     regularization,
     reshaping,

@@ -18,12 +18,19 @@ from weightscope.layers.structure import flatten, flatten_shapes, map_structure
 MOST_VALUES = 2**30  # in one output: past that a file asks for more memory than a check is worth
 
 _CLASSES = {}
+_OPERATIONS = {}
 
 
 def keras_layer(layer_class):
     """Class decorator: make ``layer_from`` build this class for configs that carry its name."""
     _CLASSES[layer_class.__name__] = layer_class
     return layer_class
+
+
+def keras_operation(operation_class):
+    """Class decorator: make ``layer_from`` build this class for functions of ``keras.ops`` that carry its name."""
+    _OPERATIONS[operation_class.__name__] = operation_class
+    return operation_class
 
 
 def known_classes():
@@ -41,19 +48,19 @@ def layer_from(config):
     class_name, inner = config["class_name"], config.get("config")
     if not isinstance(inner, dict):
         raise Unreadable(f"the config of a {class_name!r} should be a mapping, found {settings._short(inner)}")
-    known = _CLASSES.get(class_name) if _is_keras_own(config) else None
-    layer = (known or Unknown)(inner, name=config.get("name") or inner.get("name") or class_name.lower())
+    layer = (_class_of(config) or Unknown)(inner, name=config.get("name") or inner.get("name") or class_name.lower())
     layer.class_name, layer.module = class_name, config.get("module")
     layer.build_config = config.get("build_config") or {}
     return layer
 
 
-def _is_keras_own(config):
+def _class_of(config):
     module, registered = config.get("module"), config.get("registered_name")
-    if module is None:
-        return registered in (None, "", config["class_name"])
-    return isinstance(module, str) and module.split(".")[0] in ("keras", "tf_keras", "builtins") and (
-        not module.startswith("keras.src.ops"))
+    if isinstance(module, str) and module.startswith("keras.src.ops"):
+        return _OPERATIONS.get(config["class_name"])  # their names are also names of layers
+    own = registered in (None, "", config["class_name"]) if module is None else (
+        isinstance(module, str) and module.split(".")[0] in ("keras", "tf_keras", "builtins"))
+    return _CLASSES.get(config["class_name"]) if own else None
 
 
 class Weight:

@@ -1,0 +1,52 @@
+"""Keeps what the READMEs show true: the output under each ``$ weightscope …`` is what the command prints.
+
+``python tests/fresh_readme.py`` writes them anew; ``test_readme.py`` fails where they are stale.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+READMES = (ROOT / "README.md", ROOT / "sample_models" / "README.md")
+BLOCK = re.compile(r"```console\n(\$ .*?)```", re.DOTALL)
+
+
+def commands(text):
+    """Return the commands that a README shows with their output."""
+    return [line[2:] for block in BLOCK.findall(text) for line in block.splitlines() if line.startswith("$ ")]
+
+
+def printed(command):
+    """Run ``weightscope …`` as its README shows it, at 80 columns, and return what goes to stdout."""
+    words = shlex.split(command)
+    if words[0] != "weightscope":
+        raise ValueError(f"a console block shows {command!r}, which is no weightscope command")
+    environment = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1"}
+    done = subprocess.run([sys.executable, "-m", *words], cwd=ROOT, env=environment, capture_output=True, text=True,
+                          check=False)
+    if done.returncode not in (0, 1, 3):
+        raise RuntimeError(f"{command}: exit status {done.returncode}: {done.stderr}")
+    return done.stdout
+
+
+def fresh(text):
+    """Return a README's text with the output of every command as it is now."""
+    def block(match):
+        shown = [line for line in match[1].splitlines() if line.startswith("$ ")]
+        return "```console\n" + "".join(f"{line}\n{printed(line[2:])}" for line in shown) + "```"
+
+    return BLOCK.sub(block, text)
+
+
+def main():
+    """Write both READMEs anew."""
+    for path in READMES:
+        path.write_text(fresh(path.read_text()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""The READMEs: every command documented, what they show is what is printed, their Python runs."""
+
+import re
+
+import pytest
+from fresh_readme import READMES, ROOT, commands, fresh
+
+from weightscope.cli import main
+
+
+def masked(text):
+    """Hide the digits of small differences: another processor rounds otherwise."""
+    return re.sub(r"[\d.]+e-\d+ *", "# ", text)
+
+
+@pytest.mark.parametrize("name", sorted(main.commands))
+def test_every_command_is_documented(name):
+    shown = commands((ROOT / "README.md").read_text())
+    assert f"weightscope {name} --help" in shown
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("path", READMES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_shown_output_is_fresh(path):
+    pytest.importorskip("keras")
+    text = path.read_text()
+    assert commands(text)
+    assert masked(fresh(text)) == masked(text)
+
+
+@pytest.mark.parametrize("path", READMES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_python_blocks_run(path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    blocks = re.findall(r"```python\n(.*?)```", path.read_text(), re.DOTALL)
+    assert blocks
+    space = {}
+    for block in blocks:
+        exec(compile(block, str(path), "exec"), space)

@@ -1,0 +1,55 @@
+"""A Comparison as plain text: one row a call of a layer, and the verdict in a sentence."""
+
+from weightscope.show.names import printable
+from weightscope.show.text import plain
+from weightscope.show.verdict import ABSENT, chosen_rows, sentence
+from weightscope.show.wording import counted, difference_text, shape_text
+
+NUMBER, VERDICT = 9, 13  # widths of a column of differences, and of verdicts
+STYLES = {"agrees": "green", "diverges": "bold red"}
+
+
+def comparison(result, page, limit=None):
+    """Write a Comparison on a Page of ``show.text``.
+
+    ``limit``: the most rows to show; rows that do not agree are always shown. Each row has the largest absolute and
+    relative difference, first of the layer alone (fed with the reference's values), then chained (fed with ours).
+    """
+    left = page.width - 4 * NUMBER - 1 - VERDICT
+    page.line(" " * left + "alone".rjust(NUMBER) + "chained".rjust(2 * NUMBER))
+    _columns(page, left, [("layer", "")], ["absolute", "relative"] * 2, "verdict")
+    for row in chosen_rows(result.rows, limit):
+        if isinstance(row, int):
+            page.line(f"… {counted(row, 'row')} more, which {'agree' if row > 1 else 'agrees'}")
+        else:
+            _row(page, left, row)
+    page.line()
+    verdict, *rest = sentence(result)
+    page.line((verdict, _style(result.verdict)))
+    for line in rest:
+        page.line(line)
+    for note in result.notes:
+        page.line(f"note: {printable(note)}")
+
+
+def _style(verdict):
+    return STYLES.get(verdict, "yellow")
+
+
+def _row(page, left, row):
+    title = [(printable(row.path), "bold"), (printable(row.class_name), "cyan"), (shape_text(row.shape), "green")]
+    numbers = []
+    for found in (row.isolated, row.chained):
+        numbers += [ABSENT] * 2 if found is None else map(difference_text, (found.absolute, found.relative))
+    if len(plain(title)) > left:
+        page.line(*title)
+        title = []
+    _columns(page, left, title, numbers, row.verdict)
+    if row.reason:
+        page.line(printable(row.reason), indent=2)
+
+
+def _columns(page, left, title, numbers, verdict):
+    used = len(plain(title)) + 2 if title else 0
+    numbers = "".join(number.rjust(NUMBER) for number in numbers)
+    page.line(*title, " " * (left - used) + numbers, (verdict, _style(verdict) if verdict != "verdict" else ""))
