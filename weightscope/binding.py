@@ -41,7 +41,7 @@ def bind(model, saved):
         for layer in model.layers:
             _claim_all(layer, _join(layer.name, "vars"), free)
     elif saved.order is None:
-        _bind_folder(model, "", free)
+        _bind_folder(model, "", free, _folders_of(free))
     else:
         _bind_in_order(model, saved, free, problems)
     state = [path for path in free if _is_random_state(path)]
@@ -69,7 +69,16 @@ def _take(weight, path, free):
 
 # Keras 3: the path tells.
 
-def _bind_folder(layer, folder, free):
+def _folders_of(paths):
+    """Return the set of all groups above some arrays."""
+    found = set()
+    for path in paths:
+        while (path := path.rpartition("/")[0]) and path not in found:
+            found.add(path)
+    return found
+
+
+def _bind_folder(layer, folder, free, folders):
     """Bind ``layer`` to the group ``folder``: ``vars/0``, ``vars/1``, … and a group for each part."""
     if isinstance(layer, Unknown):
         _claim_all(layer, folder, free)
@@ -78,11 +87,13 @@ def _bind_folder(layer, folder, free):
     for weight in layer.weights.values():
         index = counts[weight.at] = counts.get(weight.at, -1) + 1
         _take(weight, _join(folder, weight.at, "vars", str(index)), free)
-    for attribute, part in _folders(layer):
-        _bind_folder(part, _join(folder, attribute), free)
+    for attribute, part in _attributes(layer):
+        inner = _join(folder, attribute)
+        private = _join(folder, "_" + attribute)  # as tf_keras names some
+        _bind_folder(part, private if inner not in folders and private in folders else inner, free, folders)
 
 
-def _folders(layer):
+def _attributes(layer):
     if not isinstance(layer, Model):
         return layer.parts.items()
     used, found = {}, []
@@ -195,4 +206,4 @@ def _by_name(owned, paths):
 
 
 def _fits(pairs, arrays):
-    return all(len(weight.axes.split()) == len(arrays[path].shape) for weight, path in pairs)
+    return all(weight.fits(arrays[path].shape) for weight, path in pairs)

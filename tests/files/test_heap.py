@@ -17,8 +17,11 @@ def test_positions_at_any_alignment_and_across_chunks(monkeypatch, needle):
             data[at : at + len(needle)] = needle
         data = bytes(data[: len(data) - trial % 5])
         file = io.BytesIO(b"xx" + data + b"GCOL\x01abc")
-        found = list(heap.positions(Window(file, 2, len(data)), needle))
-        assert found == [at for at in range(len(data)) if data.startswith(needle, at)]
+        other = bytes(reversed(needle))
+        found = list(heap.positions(Window(file, 2, len(data)), needle, other))
+        for searched in (needle, other):
+            expected = [at for at in range(len(data)) if data.startswith(searched, at)]
+            assert [at for at, which in found if which == searched] == expected
 
 
 def test_the_end_of_the_window_is_the_end():

@@ -50,12 +50,12 @@ def test_bfloat16(tmp_path):
 
 @pytest.mark.keras
 def test_assets(tmp_path):
-    layer = keras.layers.StringLookup(vocabulary=["a", "b", "größe"])
-    model = keras.Sequential([keras.Input((1,), dtype="string"), layer])
-    model.save(tmp_path / "m.keras")
+    layer = keras.layers.TextVectorization()
+    layer.adapt(["one two größe"])
+    keras.Sequential([keras.Input((1,), dtype="string"), layer]).save(tmp_path / "m.keras")
     with read(tmp_path / "m.keras") as saved:
-        (text,) = [read_asset() for read_asset in saved.assets.values()]
-        assert text.decode().split() == layer.get_vocabulary()[1:]
+        text = [read_asset().decode().split() for name, read_asset in saved.assets.items() if "vocabulary" in name]
+        assert text == [layer.get_vocabulary()[1:]]
 
 
 @pytest.mark.keras

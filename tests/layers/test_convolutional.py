@@ -24,7 +24,7 @@ def grid(name, rank, paddings, settings, **fixed):
 @cases(
     *grid("Conv1D", 1, ["valid", "same", "causal"], [*STRIDED, {"groups": 2, "activation": "relu"}], filters=6),
     *grid("Conv2D", 2, ["valid", "same"], [*STRIDED, {"groups": 2, "activation": "gelu"}], filters=6),
-    *grid("Conv3D", 3, ["valid", "same"], STRIDED, filters=6, activation="softmax"),
+    *grid("Conv3D", 3, ["valid", "same"], [{"strides": 2}, {"dilation_rate": 2}], filters=6, activation="softmax"),
     Case("Conv2D", (2, 9, 8, 3), {"filters": 5, "kernel_size": 1, "strides": (2, 1)}),
     Case("Conv2D", (2, 9, 8, 3), {"filters": 5, "kernel_size": 1, "activation": "sigmoid"}),
     Case("Conv2D", (2, 9, 8, 3), {"filters": 5, "kernel_size": 3, "strides": (3, 1), "padding": "same"}),
@@ -33,6 +33,7 @@ def grid(name, rank, paddings, settings, **fixed):
     Case("Conv2D", (2, 3, 9, 8), {"filters": 5, "kernel_size": 3, "data_format": "channels_first"}),
     Case("Conv2D", (2, 3, 9, 8), {"filters": 5, "kernel_size": 2, "strides": 2, "padding": "same", "activation": "relu",
                                   "data_format": "channels_first"}),
+    Case("Conv2D", (2, 3, 9, 8), {"filters": 6, "kernel_size": 3, "data_format": "channels_first"}),  # as wide as deep
     Case("Conv1D", (2, 3, 9), {"filters": 5, "kernel_size": 3, "padding": "causal", "data_format": "channels_first"}),
     Case("Conv1D", (2, 11, 3), {"filters": 5, "kernel_size": 3, "dtype": "float64"}),
     Case("Conv2D", (2, 9, 8, 3), {"filters": 5, "kernel_size": 3, "dtype": "mixed_float16"}),
@@ -47,11 +48,11 @@ DEPTHWISE = [{}, {"strides": 2}, {"dilation_rate": 2, "use_bias": False}, {"dept
 
 
 @cases(
-    *grid("DepthwiseConv1D", 1, ["valid", "same"], [*DEPTHWISE, {"strides": 2, "dilation_rate": 2}]),
+    *grid("DepthwiseConv1D", 1, ["same"], DEPTHWISE),
     *grid("DepthwiseConv2D", 2, ["valid", "same"], [*DEPTHWISE, {"strides": 2, "dilation_rate": 2}]),
     Case("DepthwiseConv2D", (2, 3, 9, 8), {"kernel_size": 3, "data_format": "channels_first", "depth_multiplier": 2}),
     Case("DepthwiseConv1D", (2, 3, 9), {"kernel_size": 3, "data_format": "channels_first"}),
-    *grid("SeparableConv1D", 1, ["valid", "same"], DEPTHWISE, filters=5),
+    *grid("SeparableConv1D", 1, ["same"], DEPTHWISE, filters=5),
     *grid("SeparableConv2D", 2, ["valid", "same"], DEPTHWISE, filters=5),
     Case("SeparableConv2D", (2, 3, 9, 8), {"filters": 5, "kernel_size": 3, "data_format": "channels_first"}),
     Case("SeparableConv1D", (2, 11, 3), {"filters": 5, "kernel_size": 3, "strides": 2, "dilation_rate": 2}),

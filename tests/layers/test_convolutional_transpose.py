@@ -13,17 +13,17 @@ pytestmark = pytest.mark.keras
 SPACE = {1: (5,), 2: (4, 3), 3: (3, 2, 2)}
 
 
-def grid(rank, settings):
-    """A Case for both paddings, several kernel sizes and every one of ``settings``."""
-    for padding, size, more in itertools.product(("valid", "same"), (2, 3), settings):
+def grid(rank, sizes, settings):
+    """A Case for both paddings, every one of ``sizes`` and every one of ``settings``."""
+    for padding, size, more in itertools.product(("valid", "same"), sizes, settings):
         yield Case(f"Conv{rank}DTranspose", (2, *SPACE[rank], 3),
                    {"filters": 4, "kernel_size": size, "padding": padding, **more})
 
 
 @cases(
-    *grid(1, [{}, {"strides": 2}, {"strides": 3, "output_padding": 2}, {"strides": 4, "use_bias": False}]),
-    *grid(2, [{}, {"strides": (2, 1)}, {"strides": 3, "output_padding": (1, 2), "activation": "relu"}]),
-    *grid(3, [{"activation": "tanh"}, {"strides": 2}]),
+    *grid(1, [3], [{}, {"strides": 2}, {"strides": 3, "output_padding": 2}, {"strides": 4, "use_bias": False}]),
+    *grid(2, [2, 3], [{}, {"strides": (2, 1)}, {"strides": 3, "output_padding": (1, 2), "activation": "relu"}]),
+    *grid(3, [3], [{"activation": "tanh"}, {"strides": 2}]),
     Case("Conv2DTranspose", (2, 4, 3, 3), {"filters": 4, "kernel_size": (5, 1), "strides": 2, "padding": "same"}),
     Case("Conv2DTranspose", (2, 4, 3, 3), {"filters": 4, "kernel_size": 1, "strides": 3, "dtype": "float64"}),
     Case("Conv2DTranspose", (2, 3, 4, 3), {"filters": 4, "kernel_size": 3, "strides": 2,

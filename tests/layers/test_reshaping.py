@@ -39,9 +39,9 @@ def borders():
         for pairs in PAIRS[rank]:
             yield Case(f"Cropping{rank}D", (2, *SPACE[rank], 3), {"cropping": pairs})
             yield Case(f"ZeroPadding{rank}D", (2, *SPACE[rank], 3), {"padding": pairs})
-            yield Case(f"ZeroPadding{rank}D", (2, 3, *SPACE[rank]), {"padding": pairs, **FIRST})
-            if rank > 1:
-                yield Case(f"Cropping{rank}D", (2, 3, *SPACE[rank]), {"cropping": pairs, **FIRST})
+        yield Case(f"ZeroPadding{rank}D", (2, 3, *SPACE[rank]), {"padding": pairs, **FIRST})
+        if rank > 1:
+            yield Case(f"Cropping{rank}D", (2, 3, *SPACE[rank]), {"cropping": pairs, **FIRST})
 
 
 @cases(*borders())
@@ -83,5 +83,6 @@ def test_what_cannot_be():
 def test_by_hand():
     padding = layer_from({"class_name": "ZeroPadding1D", "config": {"name": "z", "padding": [2, 1]}})
     np.testing.assert_array_equal(padding(np.ones((1, 1, 1), "float32")).ravel(), [0, 0, 1, 0])
-    bigger = layer_from({"class_name": "UpSampling2D", "config": {"name": "u", "size": [1, 2], "interpolation": "bilinear"}})
+    config = {"name": "u", "size": [1, 2], "interpolation": "bilinear"}
+    bigger = layer_from({"class_name": "UpSampling2D", "config": config})
     np.testing.assert_array_equal(bigger(np.array([[[[0], [4]]]], "float32")).ravel(), [0, 1, 3, 4])

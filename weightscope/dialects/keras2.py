@@ -5,7 +5,7 @@ _RENAMED = {"alpha": "negative_slope"}  # of LeakyReLU alone: ELU still has its 
 # What does not change what predict returns, or says at its usual value what Keras 3 always does.
 _DROPPED = {
     "implementation", "fused", "renorm_clipping", "renorm_momentum", "virtual_batch_size", "adjustment",
-    "batch_input_shape", "input_dtype", "input_length", "sparse", "ragged",
+    "batch_input_shape", "input_dtype", "input_length", "sparse", "ragged", "query_shape", "key_shape", "value_shape",
 }
 _USUAL = {"time_major": False, "groups": 1, "renorm": False, "interpolation": "nearest", "align_corners": False}
 _ACTIVATIONS = ("activation", "recurrent_activation")

@@ -3,14 +3,11 @@
 from math import prod
 
 import numpy as np
-from h5py import h5d, h5s, h5t, h5z
+from h5py import h5d, h5s, h5t
 
 from weightscope.errors import Unreadable, Unsafe
+from weightscope.files import chunks
 from weightscope.files.untrusted import MOST_EXPANSION
-
-# Checksums, byte shuffling, deflate and LZF are all that people use on weights; the rest of libhdf5's filters, and
-# whatever plug-ins are installed, are much code that a file could drive.
-FILTERS = frozenset({h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32, h5z.FILTER_LZF})
 
 TYPE_WORDS = {
     h5t.STRING: "texts",
@@ -92,28 +89,14 @@ def _check_claim(dataset: h5d.DatasetID, path: str, nbytes: int, length: int, ch
 
 def values(dataset: h5d.DatasetID, path: str) -> np.ndarray:
     """The values of ``dataset``, bfloat16 as float32. Raises: ``Unreadable``, and what h5py raises for damage."""
-    _check_filters(dataset, path)
-    if _dtype_name(dataset, dataset.get_type(), path) == "bfloat16":
-        halves = np.empty(dataset.shape, "V2")
-        dataset.read(h5s.ALL, h5s.ALL, halves, dataset.get_type())
-        return (halves.view("<u2").astype(np.uint32) << 16).view(np.float32)
-    array = np.empty(dataset.shape, dataset.dtype.newbyteorder("="))
-    dataset.read(h5s.ALL, h5s.ALL, array)
-    return array
-
-
-def _check_filters(dataset: h5d.DatasetID, path: str) -> None:
-    """Known filters only, each once (a deflated deflate is a bomb), and no chunk larger than it can have been."""
-    properties = dataset.get_create_plist()
-    if properties.get_layout() != h5d.CHUNKED:
-        return
-    filters = [properties.get_filter(number)[0] for number in range(properties.get_nfilters())]
-    unknown = sorted(set(filters) - FILTERS)
-    if unknown or len(filters) != len(set(filters)):
-        raise Unreadable(
-            f"array {path!r} is packed by HDF5 filters {filters}, which weightscope does not run; save it without them"
-        )
-    chunk = prod(properties.get_chunk()) * dataset.get_type().get_size()
-    stored = dataset.get_storage_size()
-    if chunk > MOST_EXPANSION * max(stored, 1):
-        raise Unreadable(f"array {path!r} claims chunks of {chunk:,} bytes; the file holds {stored:,} in all")
+    kind = dataset.get_type()
+    half = _dtype_name(dataset, kind, path) == "bfloat16"
+    dtype = np.dtype("V2") if half else kind.dtype
+    if dataset.get_create_plist().get_layout() == h5d.CHUNKED:
+        array = chunks.values(dataset, path, dtype)
+    else:
+        array = np.empty(dataset.shape, dtype)
+        dataset.read(h5s.ALL, h5s.ALL, array, kind)
+    if half:
+        return (array.view("<u2").astype(np.uint32) << 16).view(np.float32)
+    return array.astype(dtype.newbyteorder("="), copy=False)

@@ -13,7 +13,7 @@ from h5py import h5, h5a, h5d, h5g, h5l, h5o, h5s, h5t
 
 from weightscope.errors import Unreadable, Unsafe
 from weightscope.files import datasets
-from weightscope.files.heap import check_heaps
+from weightscope.files.heap import Heaps
 from weightscope.files.saved import Stored
 from weightscope.files.untrusted import MOST_EXPANSION, decoded, reading
 
@@ -54,7 +54,7 @@ class Tree:
         self.arrays: dict[str, Stored] = {}
         self.others: dict[str, str] = {}
         self._raw: dict[str, bytes] = {}
-        self._largest_text: int | None = None
+        self._largest_text = Heaps(window, self.base).largest_text
         self.file = h5py.File(window, "r")
         try:
             self._walk()
@@ -106,8 +106,6 @@ class Tree:
 
     def _check_texts(self, name: str, count: int) -> None:
         """Texts of variable length: many may point to one long text, so the worst of them must fit in memory."""
-        if self._largest_text is None:
-            self._largest_text = check_heaps(self.window, self.base)
         claimed = count * self._largest_text
         if count > 1 and claimed > min(MOST_EXPANSION * self.length, MOST_TEXT):
             raise Unsafe(f"attribute {name!r} may claim {claimed:,} bytes; the file has {self.length:,}")

@@ -1,8 +1,9 @@
-"""Global heaps of HDF5, where texts of variable length are kept, checked before libhdf5 walks them.
+"""Heaps of HDF5, where names and texts are kept, checked before libhdf5 walks them.
 
-libhdf5 (1.14.6 and 2.0.0) adds up the sizes in a heap without asking whether the sum moves: one size changed to 0 or to
-just below 2⁶⁴ makes it loop for ever, in C, where no timeout of Python reaches. The layout is that of the HDF5
-File Format Specification 3.0, section III.E, "Global Heap".
+libhdf5 (1.14.6, and 2.0.0 for texts) walks them without asking whether it moves: one size in a global heap changed to
+0 or to just below 2⁶⁴, or one offset in the free list of a local heap changed to an earlier one, makes it loop
+for ever, the latter taking more memory all the time, in C, where no timeout of Python reaches. The layouts are those
+of the HDF5 File Format Specification 3.0, sections III.D, "Local Heaps", and III.E, "Global Heap".
 """
 
 import struct
@@ -13,39 +14,85 @@ import numpy as np
 
 from weightscope.errors import Unreadable
 
-# The three reserved bytes behind the version are not searched for: libhdf5 does not look at them either.
-SIGNATURE = b"GCOL\x01"
+# Signature and version. The reserved bytes behind them are not searched for: libhdf5 does not look at them either.
+LOCAL, GLOBAL = b"HEAP\0", b"GCOL\x01"
 CHUNK = 1 << 20
-OBJECT = struct.Struct("<HHIQ")
+GLOBAL_OBJECT = struct.Struct("<HHIQ")
+FREE_BLOCK = struct.Struct("<QQ")
+NO_FREE_BLOCK = 1
 MOST_STALE = 16
 
 
-def check_heaps(window: RawIOBase, base: int) -> int:
-    """Check every heap collection in ``window``, an HDF5 file whose addresses count from ``base``.
+class Heaps:
+    """The heaps in ``window``, an HDF5 file whose addresses count from ``base``, checked one after the other.
 
-    Returns the size of the largest object in any of them. Raises: ``Unreadable`` if one is damaged that
-    something in the file points to.
+    ``largest_text`` is the size of the largest object in any global heap. Raises: ``Unreadable`` if a heap is
+    damaged that something in the file points to.
     """
-    length = window.seek(0, 2)
-    budget = length // OBJECT.size + 1
-    largest, damaged = 0, 0
-    for start in positions(window, SIGNATURE):
-        sizes: list[int] = []
-        fault = _fault(window, start, length, sizes, budget)
-        budget -= len(sizes)
-        largest = max([largest, *sizes])
-        if fault is None:
-            continue
-        damaged += 1
-        # What a file left behind in its free space, or five bytes that look like a heap by chance, is no harm.
-        if damaged > MOST_STALE or next(positions(window, struct.pack("<Q", start - base)), None) is not None:
-            raise Unreadable(f"its text heap at byte {start:,} is damaged ({fault}); get or save the file again")
-    return largest
+
+    def __init__(self, window: RawIOBase, base: int):
+        self.window, self.base = window, base
+        self.length = window.seek(0, 2)
+        self.largest_text = 0
+        # Every object takes 16 bytes or more, so that more steps than these go over the same ground again.
+        self.steps_left = self.length // 16 + 1
+        damaged = 0
+        for start, signature in positions(window, LOCAL, GLOBAL):
+            fault = self._local_fault(start) if signature == LOCAL else self._global_fault(start)
+            if fault is None:
+                continue
+            damaged += 1
+            # What a file left behind in its free space, or what looks like a heap by chance, is no harm.
+            pointers = positions(window, struct.pack("<Q", max(start - base, 0)))
+            if damaged > MOST_STALE or next(pointers, None) is not None:
+                raise Unreadable(f"its heap at byte {start:,} is damaged ({fault}); get or save the file again")
+
+    def _local_fault(self, start: int) -> str | None:
+        """What is wrong with the free list of the local heap at ``start``, or None."""
+        size, free, address = self._unpacked("<QQQ", start + 8)
+        segment = self.base + address
+        if segment + size > self.length:
+            return f"it claims {size:,} bytes"
+        for _ in range(size // FREE_BLOCK.size + 1):
+            if free == NO_FREE_BLOCK:
+                return None
+            if free + FREE_BLOCK.size > size:
+                return f"its free space begins at {free:,} of {size:,} bytes"
+            if not self._step():
+                break
+            free, _ = self._unpacked(FREE_BLOCK.format, segment + free)
+        return "its free space goes round in a circle"
+
+    def _global_fault(self, start: int) -> str | None:
+        """What is wrong with the objects of the global heap collection at ``start``, or None."""
+        (size,) = self._unpacked("<Q", start + 8)
+        end, position = start + size, start + 16
+        if size < 16 or end > self.length:
+            return f"it claims {size:,} bytes"
+        while position + GLOBAL_OBJECT.size <= end:
+            index, _, _, size = self._unpacked(GLOBAL_OBJECT.format, position)
+            # Object 0 is the free space; its size counts its own header, and is not padded.
+            step = size if index == 0 else GLOBAL_OBJECT.size + (size + 7) // 8 * 8
+            if step < GLOBAL_OBJECT.size or position + step > end or not self._step():
+                return f"object {index} claims {size:,} bytes"
+            self.largest_text = max(self.largest_text, size)
+            position += step
+        return None
+
+    def _step(self) -> bool:
+        self.steps_left -= 1
+        return self.steps_left >= 0
+
+    def _unpacked(self, form: str, position: int) -> tuple[int, ...]:
+        """The numbers at ``position``; behind the end of the file there are zeros."""
+        size = struct.calcsize(form)
+        self.window.seek(position)
+        return struct.unpack(form, self.window.read(size).ljust(size, b"\0"))
 
 
-def positions(window: RawIOBase, needle: bytes) -> Iterator[int]:
-    """Where ``needle``, of three bytes or more, occurs in ``window``, at any alignment, in order."""
-    overlap = len(needle) - 1
+def positions(window: RawIOBase, *needles: bytes) -> Iterator[tuple[int, bytes]]:
+    """Where ``needles``, all of one length of three bytes or more, occur in ``window``, at any alignment."""
+    overlap = len(needles[0]) - 1
     buffer = np.zeros((overlap + CHUNK + 1) // 2 * 2, np.uint8)
     view = buffer.data
     start = -overlap
@@ -54,9 +101,10 @@ def positions(window: RawIOBase, needle: bytes) -> Iterator[int]:
         got = window.readinto(view[overlap : overlap + CHUNK])
         if not got:
             return
-        for place in _places(buffer, overlap + got, needle):
-            if start + place >= 0:  # before the first chunk there is nothing to overlap with
-                yield start + place
+        for needle in needles:
+            for place in _places(buffer, overlap + got, needle):
+                if start + place >= 0:  # before the first chunk there is nothing to overlap with
+                    yield start + place, needle
         buffer[:overlap] = buffer[got : got + overlap].copy()
         start += got
 
@@ -70,27 +118,3 @@ def _places(buffer: np.ndarray, end: int, needle: bytes) -> list[int]:
     for at, byte in enumerate(needle):
         places = places[buffer[places + at] == byte]
     return sorted(places.tolist())
-
-
-def _fault(window: RawIOBase, start: int, length: int, sizes: list[int], budget: int) -> str | None:
-    """What is wrong with the collection at ``start``, or None; the sizes of its objects go to ``sizes``."""
-    if start + 16 > length:
-        return "it is cut off"
-    window.seek(start + 8)
-    (size,) = struct.unpack("<Q", window.read(8))
-    end = start + size
-    if size < 16 or end > length:
-        return f"it claims {size:,} bytes"
-    position = start + 16
-    while position + OBJECT.size <= end:
-        if len(sizes) >= budget:
-            return "it overlaps with others"
-        window.seek(position)
-        index, _, _, size = OBJECT.unpack(window.read(OBJECT.size))
-        # Object 0 is the free space; its size counts its own header, and is not padded.
-        step = size if index == 0 else OBJECT.size + (size + 7) // 8 * 8
-        if step < OBJECT.size or position + step > end:
-            return f"object {index} claims {size:,} bytes"
-        sizes.append(size)
-        position += step
-    return None

@@ -62,6 +62,10 @@ class PerPosition(Weight):
         if words:
             raise ValueError("the words of this weight's axes follow from its shape")
 
+    def fits(self, shape):
+        """Any array with an axis may be this weight."""
+        return len(shape) > 0
+
 
 @keras_layer
 class PReLU(Layer):

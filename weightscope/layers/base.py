@@ -100,6 +100,10 @@ class Weight:
         words = self.axes.split()
         return words if self.stored is None or len(words) == len(self.stored.shape) else None
 
+    def fits(self, shape):
+        """Tell whether an array of this shape may be this weight."""
+        return len(self.axes.split()) == len(shape)
+
     def __repr__(self):
         return f"<Weight {self.name} ({self.axes}) {self.shape}>"
 
@@ -174,10 +178,23 @@ class Layer:
         for weight in self.weights.values():
             if weight.stored is None:
                 yield f"weight {weight.name!r} is not in the file"
+            else:
+                yield from self._misfits(weight)
         for part in self.parts.values():
             reason = part.refusal()
             if reason:
                 yield f"its {part.class_name} {part.name!r}: {reason}"
+
+    def _misfits(self, weight):
+        words = weight.axis_words()
+        if words is None:
+            yield f"weight {weight.name!r} has shape {weight.shape}, expected the axes {weight.axes!r}"
+            return
+        for word, size in zip(words, weight.shape):
+            blocks, _, name = word.rpartition(":")
+            expected = getattr(self, name, None) if name in self.settings() else None
+            if type(expected) is int and expected * len(blocks.split("|")) != size:
+                yield f"weight {weight.name!r} has {size} along {word}, the config says {name}={expected}"
 
     # Plumbing.
 

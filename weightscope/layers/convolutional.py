@@ -27,7 +27,10 @@ class Windowed(Spatial):
     def finish(self, y, bias):
         """Add the bias, if there is one, to a fresh array, and activate it."""
         if bias is not None:
-            y += bias
+            # Keras' ops.add (backend/tensorflow/numpy.py) takes the last axis for the channels whenever its size is
+            # the bias's: with channels_first, an output as wide as it has filters gets its bias along the width.
+            astray = self.channels_first and y.shape[-2] == len(bias) > 1
+            y += bias[:, None] if astray else bias
         return self.activation(y)
 
 

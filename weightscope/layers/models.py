@@ -4,6 +4,7 @@ from collections import Counter
 
 from weightscope.errors import NotReplayable, Unreadable
 from weightscope.layers.base import Layer, Unknown, keras_layer, layer_from
+from weightscope.layers.constants import revived
 from weightscope.layers.core import InputLayer
 from weightscope.layers.structure import flatten, flatten_shapes, map_structure
 
@@ -342,13 +343,8 @@ def _inner_shape(layer):
 
 
 def _with_refs(value):
-    if isinstance(value, dict) and value.get("class_name") == "__keras_tensor__":
-        return _ref(value.get("config", {}).get("keras_history"))
-    if isinstance(value, dict):
-        return {key: _with_refs(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_with_refs(item) for item in value]
-    return value
+    """Return a call's arguments with a Ref for every tensor, and the constants between them made."""
+    return revived(value, lambda config: _ref(config.get("keras_history")))
 
 
 def _ref(history):

@@ -77,12 +77,11 @@ class Border(Spatial):
         """Read ``PairPerAxis`` settings: one number for all, a number or a pair for each axis."""
         if annotation != "PairPerAxis":
             return super().setting(name, annotation, value)
-        if isinstance(value, int):
-            value = ((value, value),) * self.rank
-        elif self.rank == 1 and len(value) == 2:
-            value = (tuple(value),)
-        pairs = tuple((item, item) if isinstance(item, int) else tuple(item) for item in value)
-        if len(pairs) != self.rank or not all(len(p) == 2 and all(_is_size(n) for n in p) for p in pairs):
+        items = value if isinstance(value, (list, tuple)) else [value] * self.rank
+        if self.rank == 1 and len(items) == 2:
+            items = [items]
+        pairs = tuple(tuple(item) if isinstance(item, (list, tuple)) else (item, item) for item in items)
+        if len(pairs) != self.rank or not all(len(pair) == 2 and all(map(_is_size, pair)) for pair in pairs):
             raise Unreadable(f"layer {self.name!r}: setting {name!r} is {value!r}, expected {self.rank} pairs")
         return pairs
 

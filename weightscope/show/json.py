@@ -12,8 +12,8 @@ A model (``"report": "inspect"``)::
     parameters  total, trainable, non_trainable
 
     layer       name, path, attribute (of a wrapper's part, else null), class_name, module, dtype, trainable, shape,
-                formula, refusal (str or null), calls [path, on [path], shape], parameters, weights [weight],
-                parts [layer]
+                formula, settings {name: value} of those in the formula, refusal (str or null),
+                calls [path, on [path], shape], parameters, weights [weight], parts [layer]
     weight      name, axes [name, size, blocks [str]] or null, shape, dtype, parameters, trainable,
                 array (its path in the file, or null); with --stats statistics, with --values values (nested lists)
     statistics  min, max, mean, std (of the finite values, null without any), zeros, nan, infinite
@@ -89,6 +89,7 @@ def _layer(view, block):
         "trainable": block.trains,
         "shape": shape_list(block.shape),
         "formula": layer.written_formula(),
+        "settings": plain(shape_list(block.settings())),
         "refusal": layer.refusal(),
         "calls": [{"path": call.path, "on": call.on, "shape": shape_list(call.shape)} for call in block.calls],
         "parameters": block.parameters,

@@ -61,7 +61,8 @@ def _layers(view):
     rows = []
     for block in _all(view):
         formula = "" if block.is_model else "<br>".join(map(code, block.layer.written_formula().splitlines()))
-        notes = ["frozen"] * (not block.layer.trainable and bool(block.parameters))
+        notes = [code(f"{name}={value!r}") for name, value in block.settings().items()]
+        notes += ["frozen"] * (not block.layer.trainable and bool(block.parameters))
         notes += [f"{code(call.path)} on {', '.join(map(code, call.on))}" for call in _told_calls(block)]
         notes += [f"not replayed: {prose(block.refusal)}"] * bool(block.refusal and not view.is_loose)
         shape = code(shape_text(block.shape)) if block.calls else ""

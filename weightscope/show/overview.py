@@ -1,5 +1,6 @@
 """What there is to say about a model, before any format says it: a tree of blocks, one for each layer."""
 
+import re
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -7,6 +8,8 @@ from weightscope.layers.core import InputLayer
 from weightscope.layers.models import Loose, Model
 from weightscope.layers.structure import flatten, flatten_shapes
 from weightscope.show.wording import axes_text, shape_text
+
+SHOWN = (bool, int, float, str, tuple, type(None))  # kinds of settings that are values, and no layers
 
 
 @dataclass
@@ -64,6 +67,13 @@ class Block:
         """Whether this is where an input enters."""
         return isinstance(self.layer, InputLayer)
 
+    def settings(self):
+        """Return ``{setting: value}`` of the settings that the formula speaks of, activations apart."""
+        layer = self.layer
+        named = [name for name, (kind, _) in layer.settings().items()
+                 if kind != "Activation" and re.search(rf"\b{name}\b", layer.formula)]
+        return {name: getattr(layer, name) for name in named if isinstance(getattr(layer, name), SHOWN)}
+
     def trains_weight(self, weight):
         """Tell whether training changes a weight of this layer."""
         return self.trains and weight.trainable
@@ -71,7 +81,8 @@ class Block:
     def arithmetic(self):
         """Return a product's shapes written out, ``(None, 2) · (2 in × 8 units) → (None, 8)``; "" for other maths."""
         kernel, bias = self.layer.weights.get("kernel"), self.layer.weights.get("bias")
-        if " · kernel" not in self.layer.formula or self.parts or not self.calls or len(self.layer.weights) > 2:
+        is_product = re.search(r"\bx · kernel\b(?!\[)", self.layer.formula) and len(self.layer.weights) < 3
+        if not is_product or self.parts or not self.calls:
             return ""
         if kernel is None or kernel.shape is None or self.calls[0].given is None:
             return ""

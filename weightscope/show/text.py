@@ -5,6 +5,7 @@ shows none. ``show.terminal`` has one in colour.
 """
 
 import os
+import re
 
 from weightscope.show.names import printable
 from weightscope.show.values import array_text, blocks_of_values, statistics
@@ -21,6 +22,7 @@ class Page:
 
     def __init__(self, file):
         columns = os.environ.get("COLUMNS", "")
+        self.said = set()
         self.file, self.width = file, max(int(columns), LEAST_WIDTH) if columns.isdigit() else PIPED_WIDTH
 
     def line(self, *pieces, indent=0):
@@ -81,7 +83,7 @@ def _header(page, view):
     backend = f"{printable(saved.backend)} backend" if saved.backend else ""
     page.line((printable(view.model.name), "bold"), printable(view.model.class_name), saved.format, version, backend)
     width = max((len(printable(name)) for name, *_ in [*view.inputs, *view.outputs]), default=0)
-    width = min(width, page.width // 3)
+    width = min(width, page.width // 2)
     for name, shape, dtype in view.inputs:
         page.line("input ", (printable(name).ljust(width), "bold"), (shape_text(shape), "green"), printable(dtype))
     for name, shape in view.outputs:
@@ -116,18 +118,30 @@ def _on(call):
 def _head(page, view, block, indent):
     layer = block.layer
     head = [*_title(view, block, indent), *_facts(block)]
-    formula = [] if block.is_model or block.is_input else layer.written_formula().splitlines()
-    formula = [(printable(line), "magenta") for line in formula]
-    if len(formula) == 1 and not layer.weights and _length(*head, *formula) + indent <= page.width:
+    formula = [(printable(line), "magenta") for line in _formula(page, block)]
+    settings = printable(", ".join(f"{name}={value!r}" for name, value in block.settings().items()))
+    formula += [f"with {settings}"] if settings else []
+    if len(formula) < 3 and not layer.weights and _length(*head, *formula) + indent <= page.width:
         head, formula = [*head, *formula], []
     page.line(*head, indent=indent)
-    for line in [*formula, (block.arithmetic(), "green")]:
-        if line[0]:
-            page.line(line, indent=indent + 2)
+    if block.arithmetic():
+        formula.append((block.arithmetic(), "green"))
+    for line in formula:
+        page.line(line, indent=indent + 2)
 
 
 def _length(*pieces):
     return len(plain([piece if isinstance(piece, tuple) else (piece, "") for piece in pieces if any(piece)]))
+
+
+def _formula(page, block):
+    """Return the lines of a formula; those that only explain it in words are told once on a page."""
+    if block.is_model or block.is_input:
+        return []
+    lines = block.layer.written_formula().splitlines()
+    said = [line for line in lines if line in page.said and not re.search("[=←]", line)]
+    page.said.update(lines)
+    return [line for line in lines if line not in said]
 
 
 def _title(view, block, indent):
@@ -151,7 +165,7 @@ def _facts(block):
 def _weights(page, view, block, indent):
     weights = list(block.layer.weights.values())
     names = [f"{printable(weight.name)} {axes_text(weight)}" for weight in weights]
-    width = min(max(map(len, names), default=0), page.width - 40)
+    width = min(max(map(len, names), default=0), page.width - 30)
     for weight, name in zip(weights, names):
         if weight.stored is None:
             page.line(name.ljust(width), ("not in the file", "red"), indent=indent)

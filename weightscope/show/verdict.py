@@ -38,8 +38,8 @@ def sentence(result):
 
 def _agrees(result):
     values = sum(found.values for found in result.outputs)
-    return (f"agrees: all {counted(len(result.rows), 'layer call')}, and the output of predict, on"
-            f" {counted(result.samples, 'sample')} ({counted(values, 'output value')})")
+    return (f"agrees with {printable(result.reference)}: all {counted(len(result.rows), 'layer call')}, and the output"
+            f" of predict, on {counted(result.samples, 'sample')} ({counted(values, 'output value')})")
 
 
 def _unchecked(result):
@@ -53,32 +53,27 @@ def _unchecked(result):
 
 
 def _diverges(result):
-    first = result.first
-    lines = []
-    if first is not None:
-        fault = "by its own fault" if first.verdict == "diverges" else "with differences inherited from before it"
-        found = first.isolated if first.verdict == "diverges" else first.chained
-        lines.append(f"diverges: first at layer '{printable(first.path)}' ({printable(first.class_name)}), {fault}:"
-                     f" {gap_text(found, result.reference)}")
+    lines = [] if result.first is None else [_first(result.first)]
     for index, found in enumerate(result.outputs):
         if not found.within:
-            start = "" if lines else "diverges: "
-            lines.append(f"{start}output {index} of predict: {gap_text(found, result.reference)}")
-    return lines
+            lines.append(f"output {index} of predict: {gap_text(found)}")
+    return [f"diverges from {printable(result.reference)}: {lines[0]}", *lines[1:]]
 
 
-def gap_text(found, reference):
+def _first(row):
+    own = row.verdict == "diverges"
+    fault = "by its own fault" if own else "with differences inherited from before it"
+    return (f"first at layer '{printable(row.path)}' ({printable(row.class_name)}), {fault}:"
+            f" {gap_text(row.isolated if own else row.chained)}")
+
+
+def gap_text(found):
     """Return where a Gap is widest, with both numbers: ``at [0, 3] NumPy has 0.12345, Keras 0.12346``."""
     if found.problem:
         return found.problem
     ours, theirs = apart(found.ours, found.theirs)
     index = ", ".join(map(str, found.index))
-    return f"at [{index}] NumPy has {ours}, {reference} {theirs} (apart by {difference_text(abs_gap(found))})"
-
-
-def abs_gap(found):
-    """Return the distance of the two numbers at the index of a Gap."""
-    return abs(found.ours - found.theirs)
+    return f"at [{index}] NumPy has {ours}, Keras {theirs}, apart by {difference_text(abs(found.ours - found.theirs))}"
 
 
 def tolerance_text(result):
@@ -91,4 +86,4 @@ def tolerance_text(result):
         atol = f"{given.atol:g}" if given.atol is not None else (
             f"{ATOL_OF_LARGEST['float32']:g} of the layer's largest value")
         bounds = f"rtol {rtol} and atol {atol} (for float32; other dtypes have their own)"
-    return f"tolerance: |NumPy - {result.reference}| <= atol + rtol * |{result.reference}| with {bounds}"
+    return f"tolerance: |ours - theirs| <= atol + rtol * |theirs| with {bounds}"

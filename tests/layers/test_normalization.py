@@ -1,0 +1,108 @@
+"""Normalization layers against Keras."""
+
+import numpy as np
+import pytest
+from agreement import Case, agrees_with_keras, cases
+
+from weightscope.layers import layer_from
+
+pytestmark = pytest.mark.keras
+
+X = (3, 5, 4)
+IMAGE = (2, 5, 3, 4)
+MASK = [[1, 1, 1, 0, 0], [0, 0, 1, 1, 1], [1, 0, 1, 0, 1]]
+
+
+@cases(
+    Case("BatchNormalization", (3, 4)),
+    Case("BatchNormalization", X, mask=MASK),
+    Case("BatchNormalization", IMAGE),
+    Case("BatchNormalization", IMAGE, {"axis": 1}),
+    Case("BatchNormalization", IMAGE, {"axis": -2}),
+    Case("BatchNormalization", X, {"axis": 2, "momentum": 0.5}),
+    Case("BatchNormalization", X, {"center": False}),
+    Case("BatchNormalization", X, {"scale": False}),
+    Case("BatchNormalization", X, {"scale": False, "center": False, "epsilon": 0.0}),
+    Case("BatchNormalization", X, {"epsilon": 0.3}),
+    Case("BatchNormalization", X, {"renorm": True}),
+    Case("BatchNormalization", X, {"dtype": "float64"}),
+    Case("BatchNormalization", X, {"dtype": "mixed_float16"}),
+    Case("BatchNormalization", X, {"dtype": "float16"}),
+    Case("BatchNormalization", [np.full((2, 3), 3e4, "float32")], {"dtype": "mixed_float16"}),
+)
+def test_batch_normalization(case, tmp_path):
+    agrees_with_keras(case, tmp_path)
+
+
+@cases(
+    Case("LayerNormalization", X),
+    Case("LayerNormalization", X, mask=MASK),
+    Case("LayerNormalization", X, {"axis": 1}),
+    Case("LayerNormalization", X, {"axis": -2}),
+    Case("LayerNormalization", X, {"axis": [1, 2]}),
+    Case("LayerNormalization", X, {"axis": [-1, -2]}),
+    Case("LayerNormalization", IMAGE, {"axis": [1, 3]}),
+    Case("LayerNormalization", IMAGE, {"axis": [3]}),
+    Case("LayerNormalization", X, {"center": False}),
+    Case("LayerNormalization", X, {"scale": False}),
+    Case("LayerNormalization", X, {"scale": False, "center": False, "epsilon": 0.5}),
+    Case("LayerNormalization", X, {"rms_scaling": True}),
+    Case("LayerNormalization", IMAGE, {"rms_scaling": True, "axis": 1, "scale": False}),
+    Case("LayerNormalization", X, {"dtype": "float64"}),
+    Case("LayerNormalization", X, {"dtype": "float64", "axis": [1, 2]}),
+    Case("LayerNormalization", X, {"dtype": "mixed_float16"}),
+    Case("LayerNormalization", X, {"dtype": "float16"}),
+    Case("LayerNormalization", np.full((2, 3), 7, "float32")),
+)
+def test_layer_normalization(case, tmp_path):
+    agrees_with_keras(case, tmp_path)
+
+
+@cases(
+    Case("GroupNormalization", IMAGE, {"groups": 2}),
+    Case("GroupNormalization", IMAGE, {"groups": 4, "scale": False}),
+    Case("GroupNormalization", IMAGE, {"groups": 1, "center": False}),
+    Case("GroupNormalization", IMAGE, {"groups": -1}),
+    Case("GroupNormalization", (2, 6, 3, 4), {"groups": 3, "axis": 1}),
+    Case("GroupNormalization", IMAGE, {"groups": 3, "axis": -2}),
+    Case("GroupNormalization", X, {"groups": 2, "epsilon": 0.5}, MASK),
+    Case("GroupNormalization", (3, 4), {"groups": 2}),
+    Case("GroupNormalization", X, {"groups": 2, "dtype": "float64"}),
+    Case("GroupNormalization", X, {"groups": 2, "dtype": "mixed_float16"}),
+    Case("RMSNormalization", X),
+    Case("RMSNormalization", X, {"axis": [1, 2]}),
+    Case("RMSNormalization", (2, 4, 4), {"axis": 1, "epsilon": 0.5}),
+    Case("RMSNormalization", X, {"dtype": "float64"}),
+    Case("RMSNormalization", X, {"dtype": "mixed_float16"}),
+    Case("UnitNormalization", X),
+    Case("UnitNormalization", X, {"axis": 1}, MASK),
+    Case("UnitNormalization", X, {"axis": [1, 2]}),
+    Case("UnitNormalization", X, {"dtype": "float64"}),
+    Case("UnitNormalization", np.zeros((2, 3), "float32")),
+)
+def test_other_normalizations(case, tmp_path):
+    agrees_with_keras(case, tmp_path)
+
+
+def test_by_hand():
+    layer = layer_from({"class_name": "BatchNormalization", "config": {"epsilon": 0.25, "dtype": "float64"}})
+    weights = {"gamma": 3.0, "beta": 10.0, "moving_mean": 1.0, "moving_variance": 0.75}
+    y = layer.forward(np.array([[2.0]]), **{name: np.array([value]) for name, value in weights.items()})
+    assert y.tolist() == [[13.0]]
+    layer = layer_from({"class_name": "LayerNormalization", "config": {"epsilon": 0.0, "dtype": "float64"}})
+    assert layer.forward(np.array([[1.0, 3.0]]), np.array([5.0, 5.0]), np.array([0.0, 1.0])).tolist() == [[-5.0, 6.0]]
+
+
+def test_what_is_refused():
+    layer = layer_from({"class_name": "BatchNormalization", "config": {"axis": [1, 2]}})
+    assert "axis" in layer.refusal()
+    layer = layer_from({"class_name": "BatchNormalization", "config": {"virtual_batch_size": 2}})
+    assert "virtual_batch_size" in layer.refusal()
+
+
+def test_the_formula_says_what_this_layer_computes():
+    def written(**config):
+        return layer_from({"class_name": "BatchNormalization", "config": config}).written_formula()
+    assert written() == "y = gamma · (x − moving_mean) / √(moving_variance + epsilon) + beta"
+    assert written(center=False, scale=False) == "y = (x − moving_mean) / √(moving_variance + epsilon)"
+    assert "renorm_stddev" in written(renorm=True)

@@ -1,0 +1,80 @@
+"""Arrays that HDF5 keeps in chunks, unpacked here: on damaged chunks libhdf5's own filters write past their buffers."""
+
+import zlib
+from itertools import product
+from math import prod
+
+import numpy as np
+from h5py import h5d, h5z
+
+from weightscope.errors import Unreadable
+from weightscope.files.untrusted import MOST_EXPANSION
+
+# Deflate, shuffled bytes and checksums: what tools that repack weights use. Keras itself writes no chunks.
+KNOWN = (h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32)
+CHECKSUM_BYTES = 4
+
+
+def values(dataset: h5d.DatasetID, path: str, dtype: np.dtype) -> np.ndarray:
+    """All values of a chunked ``dataset``, whose bytes are of ``dtype``.
+
+    Raises: ``Unreadable`` for other filters, for chunks that are missing, of another length than their shape takes, or
+    larger than ``MOST_EXPANSION`` times what is stored.
+    """
+    properties = dataset.get_create_plist()
+    filters = [properties.get_filter(number)[0] for number in range(properties.get_nfilters())]
+    # One deflate inside another could grow a million times.
+    if set(filters) - set(KNOWN) or len(filters) != len(set(filters)):
+        raise Unreadable(f"array {path!r} is packed by HDF5 filters {filters}, which weightscope does not run")
+    shape, chunk = tuple(dataset.shape), tuple(properties.get_chunk())
+    nbytes = prod(chunk) * dtype.itemsize
+    if nbytes > MOST_EXPANSION * dataset.get_storage_size():
+        raise Unreadable(f"array {path!r} claims chunks of {nbytes:,} bytes, more than are stored in all")
+    array = np.empty(shape, dtype)
+    for corner in product(*(range(0, extent, step) for extent, step in zip(shape, chunk, strict=True))):
+        stored, skipped = _stored(dataset, path, corner)
+        used = [number for at, number in enumerate(filters) if not skipped >> at & 1]
+        raw = _unpacked(stored, used, nbytes, dtype.itemsize)
+        if len(raw) != nbytes:
+            raise Unreadable(f"array {path!r} is damaged at {corner}; get or save the file again")
+        here = tuple(slice(start, start + step) for start, step in zip(corner, chunk, strict=True))
+        there = tuple(slice(0, min(step, extent - at)) for at, step, extent in zip(corner, chunk, shape, strict=True))
+        array[here] = np.frombuffer(raw, dtype).reshape(chunk)[there]
+    return array
+
+
+def _stored(dataset: h5d.DatasetID, path: str, corner: tuple[int, ...]) -> tuple[bytes, int]:
+    """The bytes of one chunk as they are in the file, and the mask of the filters that were not used for it."""
+    info = dataset.get_chunk_info_by_coord(corner)
+    if info.byte_offset is None or info.size > dataset.get_storage_size():
+        raise Unreadable(f"array {path!r} has no values at {corner}; get or save the file again")
+    skipped, stored = dataset.read_direct_chunk(corner)
+    return bytes(stored), skipped
+
+
+def _unpacked(data: bytes, filters: list[int], nbytes: int, itemsize: int) -> bytes:
+    """``data`` with its filters undone, the last one first, as they were applied in this order."""
+    for number in reversed(filters):
+        if number == h5z.FILTER_FLETCHER32:
+            data = _checked(data)
+        elif number == h5z.FILTER_DEFLATE:
+            data = zlib.decompressobj().decompress(data, nbytes + CHECKSUM_BYTES)
+        elif itemsize > 1:
+            whole = len(data) // itemsize * itemsize
+            data = np.frombuffer(data[:whole], np.uint8).reshape(itemsize, -1).T.tobytes() + data[whole:]
+    return data
+
+
+def _checked(data: bytes) -> bytes:
+    """``data`` without the Fletcher checksum behind it, compared: HDF5 sums 16-bit words of highest byte first.
+
+    Two sums modulo 65535, of the words and of the running sums, as in Fletcher, IEEE Trans. Comm. 30 (1982).
+    """
+    body, written = data[:-CHECKSUM_BYTES], int.from_bytes(data[-CHECKSUM_BYTES:], "little")
+    words = np.frombuffer(body + b"\0" * (len(body) % 2), ">u2").astype(np.uint64)
+    first = int(words.sum())
+    second = int((words * (np.arange(len(words), 0, -1, dtype=np.uint64) % 65535)).sum())
+    low, high = (total % 65535 for total in (first, second))
+    if (written & 0xFFFF) % 65535 != low or (written >> 16) % 65535 != high:
+        raise Unreadable("an array is damaged: its checksum is another; get or save the file again")
+    return body
