@@ -68,12 +68,13 @@ def dilated():
     return keras.Sequential([layers.Input((5000, 8)), *convolutions, layers.Conv1D(1, 1)])
 
 
+# Without softmax: that of an untrained model is 0.001 everywhere, and would hide a wrong replay.
 def resnet50():
-    return keras.applications.ResNet50(weights=None)
+    return keras.applications.ResNet50(weights=None, classifier_activation=None)
 
 
 def mobilenet_v2():
-    return keras.applications.MobileNetV2(weights=None)
+    return keras.applications.MobileNetV2(weights=None, classifier_activation=None)
 
 
 # {row: (builds the model, shape of its input)}

@@ -80,8 +80,8 @@ def shared(keras):
 def deep(keras):
     """Sixty layers."""
     layers = keras.layers
-    return keras.Sequential([layers.Input((4,)), *[layers.Dense(4, name=f"dense_of_a_deep_model_{i}_" + "x" * i)
-                                                  for i in range(60)]], name="deep")
+    names = [f"dense_of_a_deep_model_{i}_" + "x" * min(i, 50) for i in range(60)]
+    return keras.Sequential([layers.Input((4,)), *[layers.Dense(4, name=name) for name in names]], name="deep")
 
 
 @pytest.fixture(scope="session")

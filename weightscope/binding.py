@@ -42,6 +42,7 @@ def bind(model, saved):
             _claim_all(layer, _join(layer.name, "vars"), free)
     elif saved.order is None:
         _bind_folder(model, "", free, _folders_of(free))
+        _give_assets(model, "", saved.assets)
     else:
         _bind_in_order(model, saved, free, problems)
     state = [path for path in free if _is_random_state(path)]
@@ -52,9 +53,9 @@ def bind(model, saved):
 
 def bound_weights(layer):
     """Yield every weight of a layer and its parts that has an array."""
-    for weight in layer.all_weights():
-        if weight.stored is not None:
-            yield weight
+    yield from (weight for weight in layer.weights.values() if weight.stored is not None)
+    for part in layer.parts.values():
+        yield from bound_weights(part)
 
 
 def _is_random_state(path):
@@ -85,12 +86,22 @@ def _bind_folder(layer, folder, free, folders):
         return
     counts = {}
     for weight in layer.weights.values():
-        index = counts[weight.at] = counts.get(weight.at, -1) + 1
-        _take(weight, _join(folder, weight.at, "vars", str(index)), free)
+        if weight.tracked:
+            index = counts[weight.at] = counts.get(weight.at, -1) + 1
+        _take(weight, _join(folder, weight.at, "vars", str(index) if weight.tracked else weight.name), free)
     for attribute, part in _attributes(layer):
         inner = _join(folder, attribute)
         private = _join(folder, "_" + attribute)  # as tf_keras names some
         _bind_folder(part, private if inner not in folders and private in folders else inner, free, folders)
+
+
+def _give_assets(layer, folder, assets):
+    """Hand each layer the files that Keras keeps for it beside the arrays: ``layer.assets``, by file name."""
+    own = {path.rpartition("/")[2]: read for path, read in assets.items() if path.rpartition("/")[0] == folder}
+    if own:
+        layer.assets = own
+    for attribute, part in _attributes(layer):
+        _give_assets(part, _join(folder, attribute), assets)
 
 
 def _attributes(layer):
@@ -100,7 +111,7 @@ def _attributes(layer):
     for part in layer.layers:
         if (part.module or "").startswith("keras.src.ops"):
             continue  # operations of keras.ops are no layers to Keras, and are not counted
-        name = snake_case(part.class_name)
+        name = snake_case(part.stored_as or part.class_name)
         used[name] = used.get(name, -1) + 1
         found.append((f"layers/{name}_{used[name]}" if used[name] else f"layers/{name}", part))
     return found
@@ -178,7 +189,8 @@ def _matched(layer, paths, arrays):
 def _owned(layer, trainable):
     """Yield (owner, weight, whether it trains), with frozen layers freezing all that is inside them."""
     for weight in layer.weights.values():
-        yield layer, weight, trainable and weight.trainable
+        if weight.tracked:
+            yield layer, weight, trainable and weight.trainable
     for part in layer.parts.values():
         yield from _owned(part, trainable and part.trainable)
 

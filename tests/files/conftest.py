@@ -8,11 +8,18 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory):
-    """A compiled, fitted model with another one inside; ``.keras``, ``.h5``, ``.weights`` and ``.legacy_weights``."""
+def keras():
+    """Keras, imported only by the tests that need it."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import h5py
     import keras
+
+    return keras
+
+
+@pytest.fixture(scope="session")
+def trained(keras, tmp_path_factory):
+    """A compiled, fitted model with another one inside; ``.keras``, ``.h5``, ``.weights`` and ``.legacy_weights``."""
+    import h5py
     from keras.src.legacy.saving.legacy_h5_format import save_weights_to_hdf5_group
 
     folder = tmp_path_factory.mktemp("trained")
@@ -39,3 +46,8 @@ def trained(tmp_path_factory):
         shards=str(folder / "parts.weights.json"),
         **paths,
     )
+
+
+@pytest.fixture
+def path(tmp_path):
+    return str(tmp_path / "m.h5")

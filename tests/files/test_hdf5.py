@@ -1,51 +1,15 @@
 """Hostile HDF5: each file here is built by the test that reads it."""
 
-import resource
 import struct
-import subprocess
-import sys
-import tracemalloc
-from contextlib import contextmanager
+import zlib
 
 import h5py
 import numpy as np
 import pytest
+from files.hostile import little_memory, model, patched
 
 from weightscope.errors import Unreadable, Unsafe
 from weightscope.files import read
-
-
-@pytest.fixture
-def path(tmp_path):
-    return str(tmp_path / "m.h5")
-
-
-@contextmanager
-def model(path, **how):
-    """A small legacy model to spoil."""
-    with h5py.File(path, "w", **how) as file:
-        file.attrs["model_config"] = '{"class_name": "Sequential", "config": []}'
-        group = file.create_group("model_weights")
-        group.attrs["layer_names"] = []
-        yield group
-
-
-@contextmanager
-def little_memory():
-    tracemalloc.start()
-    try:
-        yield
-        assert tracemalloc.get_traced_memory()[1] < 20e6
-    finally:
-        tracemalloc.stop()
-
-
-def patched(path, find, offset, value):
-    """Overwrite 8 bytes at ``offset`` behind the first ``find``."""
-    with open(path, "r+b") as file:
-        at = file.read().index(find)
-        file.seek(at + offset)
-        file.write(struct.pack("<Q", value))
 
 
 def test_a_link_to_another_file_is_not_followed(path, tmp_path):
@@ -166,9 +130,18 @@ def test_chunks_that_were_never_written(path):
         saved.arrays["model_weights/w"].read()
 
 
-def test_chunks_that_unpack_to_another_length(path):
-    import zlib
+def test_a_chunk_that_states_another_size(path):
+    """libhdf5 1.14.6 reads as many bytes as are stated into a buffer of the size of the chunk."""
+    with model(path) as group:
+        data = group.create_dataset("w", data=np.arange(40.0), chunks=(10,))
+        at = struct.pack("<Q", data.id.get_chunk_info(1).byte_offset)
+    # An entry of the tree of chunks: size, mask of filters, corner, a zero, and the address.
+    patched(path, struct.pack("<IIQQ", 80, 0, 10, 0) + at, 0, 4000)
+    with read(path) as saved, pytest.raises(Unreadable, match=r"'model_weights/w' has no values at \(10,\)"):
+        saved.arrays["model_weights/w"].read()
 
+
+def test_chunks_that_unpack_to_another_length(path):
     with model(path) as group:
         for name, values in (("long", np.zeros(1 << 22)), ("short", np.zeros(3))):
             data = group.create_dataset(name, (1000,), "f8", chunks=(1000,), compression="gzip")
@@ -228,105 +201,6 @@ def test_a_text_that_many_point_to(path):
         group.file.attrs["long"] = "y" * 500_000
     with little_memory(), pytest.raises(Unsafe, match=r"'layer_names' may claim 2,000,000,000 bytes"):
         read(path)
-
-
-def read_elsewhere(path):
-    """The message of `read`, run in a process of its own, for nothing stops libhdf5 once it loops."""
-    code = f"""
-from weightscope.errors import Unreadable
-from weightscope.files import read
-for _ in range(5):
-    try:
-        read({path!r}).close()
-    except Unreadable as error:
-        print(error)
-"""
-    limit = (2 << 30, 2 << 30)
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, limit),
-    )
-    return done.stdout
-
-
-HEAP = b"GCOL\x01\0\0\0"
-
-
-@pytest.mark.parametrize(
-    ("offset", "size"),
-    [
-        (24, 2**64 - 16),  # the first text: libhdf5 1.14.6 never returns
-        (24, 2**64 - 8),
-        (24, 2**63),
-        (24, 5000),
-        (8, 2**64 - 1),  # the collection itself
-        (8, 8),
-    ],
-)
-def test_heap_whose_sizes_would_loop(path, offset, size):
-    with model(path):
-        pass
-    patched(path, HEAP, offset, size)
-    said = read_elsewhere(path)
-    assert said.startswith(f"{path}: its heap at byte") and "is damaged" in said
-
-
-def test_free_space_that_goes_round_in_a_circle(path):
-    """libhdf5 1.14.6 follows it for ever, and takes more memory at every turn: 5 GB in a minute."""
-    with model(path) as group:
-        for name in ("first", "second", "third"):
-            group.create_group(name)
-        del group["second"], group["first"]
-    with open(path, "rb") as file:
-        data = file.read()
-    heaps = [at for at in range(len(data)) if data.startswith(b"HEAP\0\0\0\0", at)]
-    looped = 0
-    for heap in heaps:
-        size, free, segment = struct.unpack_from("<QQQ", data, heap + 8)
-        if free + 16 <= size:
-            patched(path, data[segment : segment + 64], free, free)
-            looped += 1
-    assert looped
-    assert "its free space goes round in a circle" in read_elsewhere(path)
-
-
-@pytest.mark.parametrize("byte", [0, 40, 100, 300, 420])
-def test_a_damaged_group_of_many_links(path, byte):
-    """libhdf5 1.14.6 frees what it never allocated when it sorts the links of such a group."""
-    with model(path, libver="latest") as group:
-        for number in range(40):
-            group.create_group(f"layer_{number}")
-    with open(path, "r+b") as file:
-        at = file.read().index(b"FHDB") + byte
-        file.seek(at)
-        old = file.read(1)
-        file.seek(at)
-        file.write(bytes([old[0] ^ 1]))
-    assert read_elsewhere(path).startswith(f"{path}: is damaged or incomplete")
-
-
-def test_free_space_of_size_zero(path):
-    with model(path):
-        pass
-    with open(path, "rb") as file:
-        data = file.read()
-    at = data.index(HEAP) + 16
-    while struct.unpack_from("<H", data, at)[0]:
-        at += 16 + (struct.unpack_from("<Q", data, at + 8)[0] + 7) // 8 * 8
-    patched(path, HEAP, at - data.index(HEAP) + 8, 0)
-    with pytest.raises(Unreadable, match="object 0 claims 0 bytes"):
-        read(path)
-
-
-def test_what_only_looks_like_a_heap_is_no_harm(path):
-    with model(path) as group:
-        group["v"] = np.frombuffer(b"\xffGCOL\x01" + b"\xff" * 18, np.uint8)
-    with read(path) as saved:
-        assert saved.arrays["model_weights/v"].read()[1:5].tobytes() == b"GCOL"
 
 
 def test_an_attribute_larger_than_the_file(path):

@@ -1,7 +1,6 @@
 import json
 
 import h5py
-import keras
 import numpy as np
 import pytest
 
@@ -19,7 +18,7 @@ def legacy_weights(model):
 
 
 @pytest.mark.keras
-def test_whole_model(trained):
+def test_whole_model(keras, trained):
     with read(trained.h5) as saved:
         assert saved.format == "legacy h5 model"
         assert (saved.keras_version, saved.backend) == (keras.__version__, keras.backend.backend())
@@ -36,7 +35,7 @@ def test_whole_model(trained):
 
 
 @pytest.mark.keras
-def test_weights_alone(trained):
+def test_weights_alone(keras, trained):
     with read(trained.legacy_weights) as saved:
         assert (saved.format, saved.config) == ("legacy h5 weights", None)
         assert saved.keras_version == keras.__version__
@@ -46,7 +45,7 @@ def test_weights_alone(trained):
 
 
 @pytest.mark.keras
-def test_weights_of_the_model_itself(tmp_path):
+def test_weights_of_the_model_itself(keras, tmp_path):
     class Scaled(keras.Model):
         def __init__(self):
             super().__init__()
@@ -69,7 +68,7 @@ def test_weights_of_the_model_itself(tmp_path):
 
 
 @pytest.mark.keras
-def test_bfloat16_and_float16(tmp_path):
+def test_bfloat16_and_float16(keras, tmp_path):
     path = tmp_path / "half.h5"
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, dtype="bfloat16", name="b")])
     model.add(keras.layers.Dense(2, dtype="float16", name="f"))

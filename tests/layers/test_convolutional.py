@@ -33,7 +33,6 @@ def grid(name, rank, paddings, settings, **fixed):
     Case("Conv2D", (2, 3, 9, 8), {"filters": 5, "kernel_size": 3, "data_format": "channels_first"}),
     Case("Conv2D", (2, 3, 9, 8), {"filters": 5, "kernel_size": 2, "strides": 2, "padding": "same", "activation": "relu",
                                   "data_format": "channels_first"}),
-    Case("Conv2D", (2, 3, 9, 8), {"filters": 6, "kernel_size": 3, "data_format": "channels_first"}),  # as wide as deep
     Case("Conv1D", (2, 3, 9), {"filters": 5, "kernel_size": 3, "padding": "causal", "data_format": "channels_first"}),
     Case("Conv1D", (2, 11, 3), {"filters": 5, "kernel_size": 3, "dtype": "float64"}),
     Case("Conv2D", (2, 9, 8, 3), {"filters": 5, "kernel_size": 3, "dtype": "mixed_float16"}),
@@ -58,6 +57,22 @@ DEPTHWISE = [{}, {"strides": 2}, {"dilation_rate": 2, "use_bias": False}, {"dept
     Case("SeparableConv1D", (2, 11, 3), {"filters": 5, "kernel_size": 3, "strides": 2, "dilation_rate": 2}),
 )
 def test_convolution_by_channel(case, tmp_path):
+    agrees_with_keras(case, tmp_path)
+
+
+FIRST = {"kernel_size": 3, "data_format": "channels_first"}
+
+
+@cases(
+    Case("Conv1D", (2, 3, 8), {"filters": 6, **FIRST}),
+    Case("Conv2D", (2, 3, 9, 8), {"filters": 6, **FIRST}),
+    Case("Conv2D", (2, 3, 9, 8), {"filters": 6, "groups": 3, **FIRST}),
+    Case("Conv3D", (2, 3, 5, 4, 8), {"filters": 6, **FIRST}),
+    Case("DepthwiseConv1D", (2, 3, 8), {"depth_multiplier": 2, **FIRST}),
+    Case("SeparableConv2D", (2, 3, 9, 8), {"filters": 6, **FIRST}),
+    Case("Conv2DTranspose", (2, 3, 9, 4), {"filters": 6, **FIRST}),
+)
+def test_where_the_bias_goes_when_the_output_is_as_wide_as_deep(case, tmp_path):
     agrees_with_keras(case, tmp_path)
 
 

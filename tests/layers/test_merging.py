@@ -19,7 +19,7 @@ ELEMENTWISE = ("Add", "Multiply", "Average", "Maximum", "Minimum")
     Case("", [X, X]),
     Case("", [X, X, X, X]),
     Case("", [X, (3, 1, 2)]),
-    Case("", [(3, 4), X]),
+    Case("", [(3, 2), X]),
     Case("", [(3, 2), (3, 5, 1), (3, 4, 5, 2)]),
     Case("", [X, X], mask={0: FIRST, 1: SECOND}),
     Case("", [X, X], mask={0: FIRST}),

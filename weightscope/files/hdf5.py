@@ -47,7 +47,7 @@ class Tree:
     """
 
     def __init__(self, window: RawIOBase, file_name: str):
-        self.window, self.file_name = window, file_name
+        self.file_name = file_name
         self.base = _checked_superblock(window)
         self.length = window.seek(0, 2)
         self.groups: dict[str, None] = {}

@@ -185,7 +185,7 @@ class MultiHead(Layer):
         """Return the heads' outputs (batch, T…, heads, value_dim), and the weights where they are asked for."""
         query, axes = self.part("query_dense")(query), self.axes(query.ndim - 1)
         key, value = self.repeated(self.part("key_dense")(key)), self.repeated(self.part("value_dense")(value))
-        query = query * query.dtype.type(1 / np.sqrt(query.shape[-1]))
+        query = query * query.dtype.type(np.float32(1 / np.sqrt(query.shape[-1])))  # a float32 in Keras at any dtype
         if mask is not None:
             while mask.ndim < query.ndim - 1 + len(axes):
                 mask = np.expand_dims(mask, -2 * len(axes) - 1)
@@ -281,3 +281,10 @@ class GroupedQueryAttention(MultiHead):
 
     def repeated(self, x):
         return np.repeat(x, self.num_query_heads // self.num_key_value_heads, axis=2)
+
+
+@keras_layer
+class GroupQueryAttention(GroupedQueryAttention):
+    """GroupedQueryAttention under the name by which Keras exports it, and writes it into a config."""
+
+    stored_as = "GroupedQueryAttention"

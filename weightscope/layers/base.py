@@ -19,6 +19,7 @@ MOST_VALUES = 2**30  # in one output: past that a file asks for more memory than
 
 _CLASSES = {}
 _OPERATIONS = {}
+_OPERATION_MODULES = ("keras.src.ops.", "keras.src.activations.", "keras.src.quantizers.")
 
 
 def keras_layer(layer_class):
@@ -31,6 +32,16 @@ def keras_operation(operation_class):
     """Class decorator: make ``layer_from`` build this class for functions of ``keras.ops`` that carry its name."""
     _OPERATIONS[operation_class.__name__] = operation_class
     return operation_class
+
+
+def add_operation(module, class_name, build):
+    """Make ``layer_from`` call ``build(config, name=…)`` for an operation of ``keras.ops``; its class in lower case."""
+    _OPERATIONS[module, class_name] = build
+
+
+def known_operations():
+    """Return ``(module, class name in lower case)`` of every operation that weightscope can build."""
+    return set(_OPERATIONS)
 
 
 def known_classes():
@@ -56,8 +67,9 @@ def layer_from(config):
 
 def _class_of(config):
     module, registered = config.get("module"), config.get("registered_name")
-    if isinstance(module, str) and module.startswith("keras.src.ops"):
-        return _OPERATIONS.get(config["class_name"])  # their names are also names of layers
+    if isinstance(module, str) and module.startswith(_OPERATION_MODULES):
+        found = _OPERATIONS.get((module, config["class_name"].lower()))  # their names are also names of layers
+        return found or _OPERATIONS.get(config["class_name"])
     own = registered in (None, "", config["class_name"]) if module is None else (
         isinstance(module, str) and module.split(".")[0] in ("keras", "tf_keras", "builtins"))
     return _CLASSES.get(config["class_name"]) if own else None
@@ -68,11 +80,12 @@ class Weight:
 
     ``axes`` are words separated by blanks: ``"in units"``. ``i|f|c|o:units`` is one axis of four blocks of ``units``
     each; ``input|recurrent`` one axis of two named slots. ``at`` is the attribute under which Keras 3 nests the
-    variable in the file. ``trainable`` is what Keras makes it before anybody freezes a layer.
+    variable in the file. ``trainable`` is what Keras makes it before anybody freezes a layer. ``tracked`` is False for
+    what a layer stores by itself: Keras neither counts it among the model's parameters nor writes it to an .h5 model.
     """
 
-    def __init__(self, name, axes, at="", trainable=True):
-        self.name, self.axes, self.at, self.trainable = name, axes, at, trainable
+    def __init__(self, name, axes, at="", trainable=True, tracked=True):
+        self.name, self.axes, self.at, self.trainable, self.tracked = name, axes, at, trainable, tracked
         self.stored = None
         self._array = None
 
@@ -117,6 +130,7 @@ class Layer:
 
     formula = ""
     supports_masking = False
+    stored_as = None  # the class name behind its folder in a Keras 3 file, where that is not class_name
     ignored = ()  # settings of this class that do not change what predict returns
     refuses = ()  # settings that must be off (None or False): weightscope does not do what they ask
 
@@ -176,9 +190,9 @@ class Layer:
             if isinstance(activation, Activation) and not activation.known:
                 yield f"activation {activation.name!r} is none of Keras'"
         for weight in self.weights.values():
-            if weight.stored is None:
+            if weight.stored is None and weight.tracked:
                 yield f"weight {weight.name!r} is not in the file"
-            else:
+            elif weight.stored is not None:
                 yield from self._misfits(weight)
         for part in self.parts.values():
             reason = part.refusal()
@@ -234,8 +248,8 @@ class Layer:
         return {name: getattr(self, name) for name, (kind, _) in self.settings().items() if kind == "Activation"}
 
     def all_weights(self):
-        """Yield this layer's own weights and then those of its parts, in Keras' order."""
-        yield from self.weights.values()
+        """Yield this layer's own weights and then those of its parts, in Keras' order: those that Keras tracks."""
+        yield from (weight for weight in self.weights.values() if weight.tracked)
         for part in self.parts.values():
             yield from part.all_weights()
 

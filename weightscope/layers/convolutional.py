@@ -29,9 +29,14 @@ class Windowed(Spatial):
         if bias is not None:
             # Keras' ops.add (backend/tensorflow/numpy.py) takes the last axis for the channels whenever its size is
             # the bias's: with channels_first, an output as wide as it has filters gets its bias along the width.
-            astray = self.channels_first and y.shape[-2] == len(bias) > 1
+            astray = self.channels_first and y.shape[-2] == len(bias) > 1 and not self.fuses_bias
             y += bias[:, None] if astray else bias
         return self.activation(y)
+
+    @property
+    def fuses_bias(self):
+        """Whether TensorFlow's graph makes convolution and bias one operation, which adds the bias to the channels."""
+        return False
 
 
 class Convolution(Windowed):
@@ -51,6 +56,10 @@ class Convolution(Windowed):
 
     def space_shape(self, x):
         return x[0], *self.windows(x), self.filters
+
+    @property
+    def fuses_bias(self):
+        return self.rank < 3 and self.groups == 1
 
     def forward(self, x, kernel, bias=None):
         y = convolve(x, kernel, self.strides, self.padding, self.dilation_rate, self.groups)

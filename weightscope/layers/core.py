@@ -159,6 +159,39 @@ class Embedding(Layer):
 
 
 @keras_layer
+class ReversibleEmbedding(Embedding):
+    """An Embedding that, called with ``reverse=True``, turns vectors back into a score for each row of the table."""
+
+    formula = "y = embeddings[x]; with reverse: x · embeddingsᵀ, or x · reverse_embeddings without tie_weights"
+    tie_weights: bool = True
+    reverse_dtype: "str | None" = None
+    logit_soft_cap: "float | int | None" = None
+
+    def weight_specs(self):
+        yield from super().weight_specs()
+        if not self.tie_weights:
+            yield Weight("reverse_embeddings", "output_dim input_dim")
+
+    def shape(self, x, reverse=False):
+        return (*x[:-1], self.input_dim) if reverse else super().shape(x)
+
+    def run(self, args, kwargs=None, masks=(), keyword_masks=None):
+        """Run the layer; the same contract as ``Layer.run``. Scores have no mask."""
+        outputs, mask = super().run(args, kwargs, masks, keyword_masks)
+        reverse = args[1] if len(args) > 1 else (kwargs or {}).get("reverse")
+        return outputs, None if reverse else mask
+
+    def forward(self, x, reverse=False, embeddings=None, reverse_embeddings=None):
+        if not reverse:
+            return super().forward(x, embeddings)
+        kernel = embeddings.T if reverse_embeddings is None else reverse_embeddings
+        if self.reverse_dtype is not None:
+            x, kernel = x.astype(self.reverse_dtype), kernel.astype(self.reverse_dtype)
+        y = x @ kernel
+        return y if self.logit_soft_cap is None else np.tanh(y / self.logit_soft_cap) * self.logit_soft_cap
+
+
+@keras_layer
 class Masking(Layer):
     """Masks the steps at which every value equals ``mask_value``, and sets them to zero."""
 

@@ -90,7 +90,7 @@ class Model(Layer):
 
     def run(self, args, kwargs=None, masks=(), keyword_masks=None):
         """Run the whole graph; the same contract as ``Layer.run``."""
-        steps = self.walk(self.argument(args, kwargs or {}), masks[0] if masks else None)
+        steps = self.walk(*self.argument(args, kwargs or {}, masks))
         try:
             while True:
                 next(steps)
@@ -101,12 +101,16 @@ class Model(Layer):
             raise problem
         return outputs, out_masks
 
-    def argument(self, args, kwargs):
-        """Return what a call hands to the model; raise NotReplayable where it asks for more than to run it."""
-        asked = {key: value for key, value in kwargs.items() if key != "inputs" and value not in (None, False)}
+    def argument(self, args, kwargs, masks=()):
+        """Return what a call hands to the model, and its masks; NotReplayable where it asks for more than to run it."""
+        asked = [key for key, value in kwargs.items()
+                 if key not in ("inputs", "mask") and value is not None and value is not False]
         if len(args) + ("inputs" in kwargs) != 1 or asked:
             raise NotReplayable(f"model {self.name!r}: called with {len(args)} arguments and {asked} is not replayed")
-        return args[0] if args else kwargs["inputs"]
+        mask = kwargs.get("mask")
+        if mask is None:
+            mask = masks[0] if masks else None
+        return args[0] if args else kwargs["inputs"], mask
 
     def walk(self, inputs, masks=None, prefix=""):
         """Call every node in order, and yield ``(path, outputs)`` as each is done.
@@ -214,12 +218,11 @@ def _call(node, values, path):
 
     (args, kwargs), (masks, keyword_masks) = pick(0), pick(1)
     missing = next((leaf for leaf in flatten([args, kwargs]) if isinstance(leaf, NotReplayable)), None)
-    if missing and not isinstance(node.layer, Model):
+    if missing and (not isinstance(node.layer, Model) or any(leaf is missing for leaf in flatten(kwargs))):
         return missing, None
     try:
         if isinstance(node.layer, Model):
-            inputs = node.layer.argument(args, kwargs)
-            return (yield from node.layer.walk(inputs, masks[0] if masks else None, path + "/"))
+            return (yield from node.layer.walk(*node.layer.argument(args, kwargs, masks), path + "/"))
         return node.layer.run(args, kwargs, masks, keyword_masks)
     except NotReplayable as error:
         return _behind(path, error), None

@@ -9,7 +9,7 @@ from weightscope.layers.models import Loose, Model
 from weightscope.layers.structure import flatten, flatten_shapes
 from weightscope.show.wording import axes_text, shape_text
 
-SHOWN = (bool, int, float, str, tuple, type(None))  # kinds of settings that are values, and no layers
+SHOWN = (bool, int, float, str, tuple)  # kinds of settings that are values, and no layers
 
 
 @dataclass
@@ -68,11 +68,12 @@ class Block:
         return isinstance(self.layer, InputLayer)
 
     def settings(self):
-        """Return ``{setting: value}`` of the settings that the formula speaks of, activations apart."""
+        """Return ``{setting: value}`` of the settings that the formula speaks of and that are on, activations apart."""
         layer = self.layer
         named = [name for name, (kind, _) in layer.settings().items()
                  if kind != "Activation" and re.search(rf"\b{name}\b", layer.formula)]
-        return {name: getattr(layer, name) for name in named if isinstance(getattr(layer, name), SHOWN)}
+        values = {name: getattr(layer, name) for name in named}
+        return {name: value for name, value in values.items() if isinstance(value, SHOWN) and value is not False}
 
     def trains_weight(self, weight):
         """Tell whether training changes a weight of this layer."""

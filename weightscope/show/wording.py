@@ -2,7 +2,7 @@
 
 import math
 
-from weightscope.layers.structure import flatten_shapes
+from weightscope.layers.structure import is_shape
 
 
 def counted(number, noun):
@@ -14,11 +14,10 @@ def shape_text(shape):
     """Return ``(None, 32)`` for a shape, several of them joined by commas, and ``(unknown)`` for None."""
     if shape is None:
         return "(unknown)"
-    return ", ".join(_one_shape(found) for found in flatten_shapes(shape))
-
-
-def _one_shape(shape):
-    return "(unknown)" if shape is None else str(tuple(shape))
+    if is_shape(shape):
+        return str(shape)
+    items = [shape[key] for key in sorted(shape)] if isinstance(shape, dict) else shape
+    return ", ".join(map(shape_text, items))
 
 
 def shape_list(shape):

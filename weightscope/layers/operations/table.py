@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from weightscope.errors import NotReplayable
-from weightscope.layers.base import MOST_VALUES, Layer, keras_operation
+from weightscope.layers.base import MOST_VALUES, Layer, add_operation
 from weightscope.layers.constants import revived
 from weightscope.layers.structure import flatten, flatten_shapes, is_shape, map_structure
 
@@ -94,7 +94,7 @@ def operations_of(module):
         def build(config, name):
             return Operation(function, shape, config, name)
 
-        keras_operation(path, (name or function.__name__).replace("_", ""), build)
+        add_operation(path, (name or function.__name__).replace("_", ""), build)
         return function
 
     return enter

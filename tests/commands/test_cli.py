@@ -1,0 +1,107 @@
+"""The command line's contract: exit codes, stdout for results and stderr for talk, one line for an error."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+from click.testing import CliRunner
+from running import COMMAND, run
+
+from weightscope import __version__, loading
+from weightscope.cli import main
+from weightscope.errors import NotReplayable, Unsafe
+
+
+def test_version():
+    done = run("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"weightscope, version {__version__}\n", "")
+
+
+def test_help_names_every_command():
+    done = run("--help")
+    assert done.returncode == 0
+    for name in main.commands:
+        assert f"\n  {name} " in done.stdout
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    (["inspct"], "No such command 'inspct'. Did you mean inspect?"),
+    (["inspect"], "Missing argument 'MODEL'"),
+    (["inspect", "x", "--layr", "y"], "--layer"),
+    (["inspect", "x", "--format", "yaml"], "'yaml' is not one of 'terminal', 'json', 'markdown'"),
+    (["predict", "x"], "Missing option '--input'"),
+    (["predict", "x", "--input", "y", "--batch-size", "0"], "0 is not in the range x>=1"),
+])
+def test_usage_errors_exit_with_2(arguments, said):
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unreadable_file_is_one_line_on_stderr(tmp_path):
+    (tmp_path / "broken.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + b"\0" * 100)
+    for path in (tmp_path / "missing.h5", tmp_path / "broken.h5", tmp_path):
+        done = run("inspect", str(path))
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith("weightscope: ") and done.stderr.count("\n") == 1
+
+
+def failing(monkeypatch, error):
+    def load(path):
+        raise error
+
+    monkeypatch.setattr(loading, "load", load)
+    return CliRunner().invoke(main, ["inspect", "model.h5"])
+
+
+@pytest.mark.parametrize(("error", "status"), [(Unsafe("it holds code"), 4), (NotReplayable("layer 'x'"), 5),
+                                               (KeyboardInterrupt(), 130)])
+def test_every_error_has_its_exit_code(monkeypatch, error, status):
+    done = failing(monkeypatch, error)
+    assert done.exit_code == status
+    assert done.stdout == ""
+    assert done.stderr.startswith("weightscope: ") and done.stderr.count("\n") == 1
+
+
+def test_a_bug_of_ours_asks_to_be_reported(monkeypatch):
+    monkeypatch.delenv("WEIGHTSCOPE_DEBUG", raising=False)
+    done = failing(monkeypatch, ZeroDivisionError("one\ntwo"))
+    assert done.exit_code == 70
+    assert done.stderr.count("\n") == 1
+    assert "ZeroDivisionError: one two (test_cli.py:" in done.stderr and "report" in done.stderr
+    monkeypatch.setenv("WEIGHTSCOPE_DEBUG", "1")
+    assert "Traceback" in failing(monkeypatch, ZeroDivisionError("one")).stderr
+
+
+def test_control_characters_of_a_message_are_escaped(monkeypatch):
+    done = failing(monkeypatch, Unsafe("layer '\x1b[31mred\n\u202e'"))
+    assert done.stderr == "weightscope: layer '\\x1b[31mred \\u202e'\n"
+
+
+def test_a_pipe_closed_early_is_silent(shown):
+    for layout in ("terminal", "json"):
+        command = [*COMMAND, "inspect", shown["deep.h5"].path, "--format", layout]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process.stdout.close()  # long before Python has started
+        assert process.stderr.read() == b""
+        assert process.wait() == 141
+
+
+def test_an_interrupt_is_one_line(shown):
+    code = ("import os, signal, threading, time; from weightscope import loading; from weightscope.cli import main\n"
+            "loading.load = lambda path: (print('started', flush=True), time.sleep(30))\n"
+            "main(['inspect', 'x'], prog_name='weightscope')")
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "started\n"
+    time.sleep(0.2)
+    process.send_signal(2)
+    _, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors) == (130, "weightscope: interrupted\n")
+
+
+def test_output_that_the_encoding_lacks_is_escaped(shown):
+    done = run("inspect", shown["small.h5"].path, env={"PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 0
+    assert "kernel (2 in \\xd7 3 units)" in done.stdout

@@ -1,0 +1,164 @@
+"""What a Comparison looks like in each format, from real replays: one of the file, one of a model changed by hand."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from markdown_it import MarkdownIt
+
+from weightscope.compare import Comparison, Tolerance, gap, traces
+from weightscope.loading import load
+from weightscope.replaying import Trace, replay
+from weightscope.show import json as json_report
+from weightscope.show import markdown, rows, terminal
+from weightscope.show.text import Page
+from weightscope.show.verdict import chosen_rows, sentence
+
+X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32")
+
+AGREES = """\
+                                  alone           chained
+layer                          absolute relative absolute relative  verdict
+hidden  Dense  (None, 3)              0        0        0        0  agrees
+drop  Dropout  (None, 3)              0        0        0        0  agrees
+answer  Dense  (None, 1)              0        0        0        0  agrees
+
+agrees with Keras: all 3 layer calls, and the output of predict, on 4 samples (4
+  output values)
+tolerance: |ours - theirs| <= atol + rtol * |theirs| with rtol 0.0001 and atol
+  1e-05 of the layer's largest value (for float32; other dtypes have their own)
+"""
+
+# By hand: for [1, 1] hidden is relu(5, 7, 8) and answer sigmoid(5 - 7 + 0.5) = 0.182426; with 0.125 more in the first
+# bias it is sigmoid(-1.375) = 0.201813. The first sample's hidden goes from 0 to 0.125.
+DIVERGES = """\
+                                  alone           chained
+layer                          absolute relative absolute relative  verdict
+hidden  Dense  (None, 3)        1.2e-01  1.0e+00  1.2e-01  1.0e+00  diverges
+drop  Dropout  (None, 3)              0        0  1.2e-01  1.0e+00  inherited
+answer  Dense  (None, 1)              0        0  3.0e-02  9.6e-02  inherited
+
+diverges from Keras: first at layer 'hidden' (Dense), by its own fault: at [0,
+  0] NumPy has 0, Keras 0.125, apart by 1.2e-01
+output 0 of predict: at [3, 0] NumPy has 0.182426, Keras 0.201813, apart by
+  1.9e-02
+tolerance: |ours - theirs| <= atol + rtol * |theirs| with rtol 0.001 and atol 0
+"""
+
+
+def compared(path, change=None, tolerance=None, drop=()):
+    """Compare a file's replay with that of the same file, one array of which ``change`` has changed."""
+    tolerance = tolerance or Tolerance()
+    model, other = load(path), load(path)
+    if change:
+        name, weight, amount = change
+        layer = next(layer for layer in other.layers if layer.name == name)
+        layer.weights[weight].array[0] += amount
+    whole = replay(other, X)
+    theirs = Trace({key: value for key, value in whole.items() if key not in drop})
+    ours = replay(model, X)
+    isolated = replay(model, X, given=theirs)
+    return Comparison(traces(model, ours, isolated, theirs, tolerance), [gap(ours.output, whole.output, tolerance)],
+                      len(X), tolerance)
+
+
+@pytest.fixture(autouse=True)
+def eighty_columns(monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
+def written(result, limit=None):
+    file = io.StringIO()
+    rows.comparison(result, Page(file), limit)
+    return file.getvalue()
+
+
+def test_agreement(shown):
+    result = compared(shown["small.h5"].path)
+    assert result
+    assert written(result) == AGREES
+
+
+def test_divergence_names_the_layer_and_both_numbers(shown):
+    result = compared(shown["small.h5"].path, ("hidden", "bias", 0.125), Tolerance(1e-3, 0.0))
+    assert not result
+    assert written(result) == DIVERGES
+
+
+def test_an_inherited_difference_says_so(shown):
+    result = compared(shown["small.h5"].path, ("hidden", "bias", 0.125), drop=["hidden"])
+    assert "first at layer 'answer' (Dense)" in sentence(result)[0] or "'drop'" in sentence(result)[0]
+
+
+def test_what_was_not_compared_is_no_agreement(shown):
+    result = compared(shown["small.h5"].path, drop=["drop"])
+    assert result.verdict == "unchecked"
+    assert sentence(result)[0] == ("unchecked: 1 of 3 layer calls could not be compared, first 'drop' (Dropout)")
+    assert "drop  Dropout  (None, 3)              -        -        -        -  not compared" in written(result)
+
+
+def test_numbers_that_look_alike_get_more_digits(shown):
+    result = compared(shown["small.h5"].path, ("answer", "bias", 1e-6), Tolerance(0.0, 0.0))
+    found = result.outputs[0]
+    text = sentence(result)[0]
+    ours, theirs = text.split("NumPy has ")[1].split(", apart")[0].split(", Keras ")
+    assert ours != theirs
+    np.testing.assert_allclose([float(ours), float(theirs)], [found.ours, found.theirs], rtol=1e-5)
+
+
+def test_a_limit_never_hides_a_difference(shown):
+    result = compared(shown["small.h5"].path, ("answer", "bias", 0.5))
+    found = written(result, limit=0)
+    assert "… 2 rows more, which agree\nanswer  Dense" in found
+    assert "diverges" in found.splitlines()[3]
+    assert [r if isinstance(r, int) else r.path for r in chosen_rows(result.rows, 2)] == ["hidden", 1, "answer"]
+    assert len(chosen_rows(result.rows, None)) == 3
+
+
+def test_a_long_name_takes_a_line_of_its_own(shown):
+    path = shown["deep.keras"].path
+    model = load(path)
+    x = np.random.default_rng(0).normal(size=(2, 4)).astype("float32")
+    ours = replay(model, x)
+    result = Comparison(traces(model, ours, ours, ours, Tolerance()), [gap(ours.output, ours.output, Tolerance())], 2,
+                        Tolerance())
+    found = written(result)
+    assert max(map(len, found.splitlines())) <= 80
+    for layer in model.layers[1:]:
+        assert layer.name in found
+    assert len(written(result, limit=5).splitlines()) < 20
+
+
+def test_json(shown):
+    file = io.StringIO()
+    result = compared(shown["small.h5"].path, ("hidden", "bias", float("nan")))
+    json_report.comparison(result, file)
+    found = json.loads(file.getvalue(), parse_constant=lambda name: pytest.fail(name))
+    assert (found["schema"], found["report"], found["verdict"], found["exit_code"]) == (1, "verify", "diverges", 1)
+    assert found["first"] == "hidden"
+    assert found["rows"][0]["isolated"]["theirs"] == "NaN"
+    assert found["rows"][0]["isolated"]["absolute"] == "Infinity"
+    assert [row["path"] for row in found["rows"]] == ["hidden", "drop", "answer"]
+    assert found["rows"][0]["shape"] == [None, 3]
+    assert found["outputs"][0]["within"] is False
+    assert found["tolerance"] == {"rtol": None, "atol": None}
+
+
+def test_markdown(shown):
+    file = io.StringIO()
+    markdown.comparison(compared(shown["small.h5"].path, ("hidden", "bias", 0.125)), file)
+    tokens = MarkdownIt("commonmark").enable("table").parse(file.getvalue())
+    cells = [token.content for token in tokens if token.type == "inline"]
+    assert cells[0].startswith("**diverges from Keras**")
+    assert sum(token.type == "tr_open" for token in tokens) == 4
+    assert cells[1:9] == ["layer", "class", "output shape", "alone, absolute", "relative", "chained, absolute",
+                          "relative", "verdict"]
+    assert cells[9:12] == ["`hidden`", "`Dense`", "`(None, 3)`"]
+    assert cells[16] == "diverges"
+
+
+def test_colours(shown):
+    file = io.StringIO()
+    rows.comparison(compared(shown["small.h5"].path), terminal.TerminalPage(file, forced=True))
+    assert "\x1b[32magrees\x1b[0m" in file.getvalue()
