@@ -158,7 +158,7 @@ def _with_parts(layer):
 
 
 def _agree_on_masks(opened, model, x):
-    theirs = [keras.src.backend.get_keras_mask(y) for y in flatten(model(x))]
+    theirs = [keras.src.backend.get_keras_mask(y) for y in flatten(model(x, training=False))]
     ours = flatten(opened.run((x,))[1])
     ours += [None] * (len(theirs) - len(ours))  # as in Keras, where fewer masks than outputs mask the first ones
     for a, b in zip(ours, theirs):

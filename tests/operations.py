@@ -18,6 +18,9 @@ from agreement import TOLERANCE
 from weightscope import loading, replaying
 from weightscope.layers.structure import flatten, flatten_shapes
 
+HOMES = (keras.ops, keras.ops.image, keras.ops.linalg)
+TOGETHER = 50
+
 
 @dataclass
 class Fixed:
@@ -31,7 +34,7 @@ class Op:
     """A call to compare: a name in ``keras.ops`` or any function of Keras tensors, its arguments and settings.
 
     Arrays, and shapes (filled with seeded normal values), become inputs of the model; all else is a constant. ``free``:
-    whether the batch axis is left open.
+    whether the batch axis is left open; ``symbolic``: whether Keras' own symbolic shape is right.
     """
 
     function: object
@@ -39,79 +42,112 @@ class Op:
     settings: dict = field(default_factory=dict)
     free: bool = True
     tolerance: object = None
+    symbolic: bool = True
 
     def __str__(self):
         name = self.function if isinstance(self.function, str) else self.function.__name__
         said = [arg.dtype.name + str(list(arg.shape)) if isinstance(arg, np.ndarray) else str(arg) for arg in self.args]
         return f"{name}({','.join([*said, *(f'{key}={value}' for key, value in self.settings.items())])})"[:100]
 
-    def arrays(self):
-        """Return the inputs' values."""
+    def inputs(self):
+        """Return the values of the call's inputs."""
         rng = np.random.default_rng(0)
         found = [rng.normal(size=arg).astype("float32") if isinstance(arg, tuple) else arg for arg in self.args]
         return [arg for arg in found if isinstance(arg, np.ndarray)]
 
-    def model(self):
-        """Return the Keras model of the call."""
-        keras.backend.clear_session()
-        inputs, args = [], []
-        values = iter(self.arrays())
+    def call(self, prefix):
+        """Return the Keras inputs and the outputs of the call; ``prefix`` tells its inputs from other calls'."""
+        inputs, args, values = [], [], iter(self.inputs())
         for arg in self.args:
             if not isinstance(arg, (tuple, np.ndarray)):
                 args.append(arg.value if isinstance(arg, Fixed) else arg)
                 continue
             x = next(values)
             shape = {"shape": x.shape[1:]} if self.free else {"batch_shape": x.shape}
-            inputs.append(keras.Input(**shape, dtype=x.dtype.name, name=f"input_{len(inputs)}"))
+            inputs.append(keras.Input(**shape, dtype=x.dtype.name, name=f"{prefix}_{len(inputs)}"))
             args.append(inputs[-1])
-        function = getattr(keras.ops, self.function) if isinstance(self.function, str) else self.function
-        return keras.Model(inputs, function(*args, **self.settings))
+        return inputs, self.keras_function()(*args, **self.settings)
+
+    def keras_function(self):
+        """Return the function of Keras that is called."""
+        if not isinstance(self.function, str):
+            return self.function
+        return next(getattr(home, self.function) for home in HOMES if hasattr(home, self.function))
+
+    def on_arrays(self):
+        """Return what the function makes of the arrays themselves, outside a model."""
+        values = iter(self.inputs())
+        args = [next(values) if isinstance(arg, (tuple, np.ndarray)) else getattr(arg, "value", arg) for arg in self.args]
+        found = self.keras_function()(*map(keras.ops.convert_to_tensor, args), **self.settings)
+        return keras.tree.map_structure(keras.ops.convert_to_numpy, found)
 
 
-def op(function, *args, free=True, tolerance=None, **settings):
+def op(function, *args, free=True, tolerance=None, symbolic=True, **settings):
     """Return an Op."""
-    return Op(function, args, settings, free, tolerance)
+    return Op(function, args, settings, free, tolerance, symbolic)
 
 
 def ops(*found):
-    """Decorator: run the test once for each Op, under its name."""
-    return pytest.mark.parametrize("case", found, ids=str)
+    """Decorator: run the test with the Ops, ``TOGETHER`` of them in one model, for a model costs much time."""
+    groups = [found[start:start + TOGETHER] for start in range(0, len(found), TOGETHER)]
+    return pytest.mark.parametrize("cases", groups, ids=[f"{group[0]} …" for group in groups])
 
 
-def agrees_with_keras(case, folder):
-    """Hold weightscope against Keras on an Op; return (our outputs, Keras' outputs)."""
-    model, x = case.model(), case.arrays()
-    given = x if len(x) > 1 else x[0]
-    theirs = model.predict_on_batch(given)
+def model_of(cases):
+    """Return one Keras model of all calls, and the values of its inputs."""
+    keras.backend.clear_session()
+    inputs, outputs, given = [], [], []
+    for n, case in enumerate(cases):
+        tensors, found = case.call(f"case_{n}")
+        inputs += tensors
+        outputs.append(found)
+        given += case.inputs()
+    return keras.Model(inputs, [*outputs, inputs[0]]), given  # one output more, for Keras returns a single one bare
+
+
+def agree_with_keras(cases, folder, in_model=True):
+    """Hold weightscope against Keras on Ops, in one model; return pairs of (our outputs, Keras' outputs).
+
+    ``in_model``: whether Keras can run the calls in ``predict``; those that it cannot, it runs on arrays.
+    """
+    model, values = model_of(cases)
+    theirs = model.predict_on_batch(values) if in_model else [case.on_arrays() for case in cases]
     model.save(folder / "model.keras")
     opened = loading.load(folder / "model.keras")
-    trace = replaying.replay(opened, given)
+    trace = replaying.replay(opened, values)
     assert not trace.missing, trace.missing
-    assert_same(trace.output, theirs, case.tolerance)
-    assert_same_shapes(opened, model, [item.shape for item in x], theirs)
-    return trace.output, theirs
+    shapes = [opened.output_shape(opened.shapes(sizes)) for sizes in (None, [x.shape for x in values])]
+    wrong = []
+    for n, case in enumerate(cases):
+        try:
+            assert_same(trace.output[n], theirs[n], case.tolerance)
+            symbolic = model.output[n] if case.symbolic else None
+            assert_same_shapes([found[n] for found in shapes], symbolic, theirs[n])
+        except (AssertionError, TypeError, ValueError) as error:
+            wrong.append(f"{case}: {type(error).__name__} {' '.join(str(error).split())[:300]}")
+    assert not wrong, "\n".join(wrong)
+    return list(zip(trace.output, theirs))[:len(cases)]
 
 
 def assert_same(ours, theirs, tolerance=None):
     """Require the same shapes and dtypes and, within rounding, values, of complex numbers too."""
     ours, theirs = flatten(ours), [np.asarray(b) for b in flatten(theirs)]
-    assert [a.shape for a in ours] == [b.shape for b in theirs]
-    assert [a.dtype for a in ours] == [b.dtype for b in theirs]
+    kinds = [[(value.shape, value.dtype.name) for value in found] for found in (ours, theirs)]
+    assert kinds[0] == kinds[1], kinds
     for a, b in zip(ours, theirs):
-        a, b = ((value.real, value.imag) if value.dtype.kind == "c" else (value,) for value in (a, b))
-        for one, two in zip(a, b):
+        parts = ((value.real, value.imag) if value.dtype.kind == "c" else (value,) for value in (a, b))
+        for one, two in zip(*parts, strict=True):
             bound = tolerance or TOLERANCE.get(two.dtype.name, 0)
             one, two = one.astype("float64"), two.astype("float64")
             scale = np.max(np.abs(two[np.isfinite(two)]), initial=1e-30)
             np.testing.assert_allclose(one, two, rtol=bound, atol=bound * scale)
 
 
-def assert_same_shapes(opened, model, given, theirs):
-    """Require Keras' symbolic shapes, as far as both know them, and for given shapes those of the outputs."""
-    symbolic = flatten_shapes(opened.output_shape(opened.shapes()))
-    for ours, tensor in zip(symbolic, keras.tree.flatten(model.output), strict=True):
-        assert len(ours) == len(tensor.shape)
-        assert all(None in (a, b) or a == b for a, b in zip(ours, tensor.shape)), (ours, tensor.shape)
-    concrete = flatten_shapes(opened.output_shape(opened.shapes(given)))
+def assert_same_shapes(shapes, tensors, theirs):
+    """Require Keras' symbolic shapes, as far as both know them, and for the inputs' shapes those of the outputs."""
+    symbolic, concrete = map(flatten_shapes, shapes)
+    for ours, tensor in zip(symbolic, keras.tree.flatten(tensors), strict=True) if tensors is not None else ():
+        assert len(ours) == len(tensor.shape), ("symbolic", ours, tensor.shape)
+        assert all(None in (a, b) or a == b for a, b in zip(ours, tensor.shape)), ("symbolic", ours, tensor.shape)
     for ours, value in zip(concrete, flatten(theirs), strict=True):
         assert all(a in (None, b) for a, b in zip(ours, np.shape(value), strict=True)), (ours, np.shape(value))

@@ -16,6 +16,7 @@ MODULES = {".".join(["weightscope", *path.relative_to(ROOT).with_suffix("").part
 # one of the ROOMS may also import each other, without circles.
 FLOORS = {
     "weightscope.errors": 0,
+    "weightscope.user_code": 1,
     "weightscope.files": 1, "weightscope.kernels": 1,
     "weightscope.layers": 2, "weightscope.dialects": 2,
     "weightscope.binding": 3, "weightscope.loading": 4,

@@ -14,11 +14,14 @@ __version__ = "0.1.0"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from weightscope.layers import Layer, Model, Weight, keras_layer
+    from weightscope.layers import Activation, Functional, Layer, Model, Sequential, Weight, keras_lambda, keras_layer
     from weightscope.loading import load
     from weightscope.replaying import Trace, predict, replay
 
-__all__ = ["Layer", "Model", "Trace", "Weight", "keras_layer", "load", "predict", "replay"]
+__all__ = [
+    "Activation", "Functional", "Layer", "Model", "Sequential", "Trace", "Weight", "keras_lambda", "keras_layer", "load",
+    "predict", "replay",
+]
 
 
 def __getattr__(name):

@@ -12,8 +12,8 @@ from weightscope.layers.structure import snake_case
 class Ledger:
     """Where every array of a file went: ``total == claimed + optimizer + state + len(unclaimed)``.
 
-    ``claimed``: arrays that are some layer's weight; ``optimizer``: its state; ``state``: counters of random
-    generators; ``unclaimed``: paths of the rest. ``problems``: what did not fit, a line each.
+    ``claimed``: arrays that are some layer's weight; ``optimizer``: its state, and that of metrics; ``state``: counters
+    of random generators; ``unclaimed``: paths of the rest. ``problems``: what did not fit, a line each.
     """
 
     total: int
@@ -35,7 +35,8 @@ def bind(model, saved):
     Layers of unknown classes take all arrays kept under their name. A layer whose arrays do not fit stays unbound:
     its arrays are listed as unclaimed, and the ledger's problems say why.
     """
-    free = {path: stored for path, stored in saved.arrays.items() if path not in set(saved.optimizer)}
+    training = {path for path in saved.arrays if path in saved.optimizer or path.startswith("metrics/")}
+    free = {path: stored for path, stored in saved.arrays.items() if path not in training}
     problems = []
     if saved.order is None and isinstance(model, Loose):
         for layer in model.layers:
@@ -45,10 +46,10 @@ def bind(model, saved):
         _give_assets(model, "", saved.assets)
     else:
         _bind_in_order(model, saved, free, problems)
-    state = [path for path in free if _is_random_state(path)]
-    unclaimed = [path for path in free if path not in set(state)]
+    state = {path for path in free if _is_random_state(path)}
+    unclaimed = [path for path in free if path not in state]
     claimed = sum(1 for _ in bound_weights(model))
-    return Ledger(len(saved.arrays), claimed, len(saved.optimizer), len(state), unclaimed, problems)
+    return Ledger(len(saved.arrays), claimed, len(training), len(state), unclaimed, problems)
 
 
 def bound_weights(layer):

@@ -4,6 +4,7 @@ from weightscope import binding, dialects, files
 from weightscope.errors import Unreadable, WeightscopeError
 from weightscope.layers.base import Unknown, layer_from
 from weightscope.layers.models import Loose, Model
+from weightscope.user_code import is_of_user
 
 
 def load(path):
@@ -40,6 +41,11 @@ def translated(saved):
 def build(config):
     """Build the layers of a config in Keras 3 words: a Model, or Unknown for a class of somebody's own."""
     layer = layer_from(config)
+    if is_of_user(layer) and not isinstance(layer, Model):
+        found = Unknown({"not_replayable": f"its class {layer.class_name} is taught as a layer, and the file does"
+                                           " not say which inputs a model of it takes"}, layer.name)
+        found.class_name, found.module = layer.class_name, layer.module
+        return found
     if not isinstance(layer, (Model, Unknown)):
         raise Unreadable(f"its config is a {layer.class_name}, not a model")
     return layer

@@ -15,35 +15,38 @@ from pathlib import Path
 
 import numpy as np
 
-from weightscope.errors import ReferenceFailed
+from weightscope.errors import ReferenceFailed, Unreadable
 from weightscope.replaying import Trace
+from weightscope.user_code import run_file
 
 INSTALL = "pip install 'keras-weightscope[tensorflow]'"
 _SUFFIXES = {"keras archive": ".keras"}
 
 
-def start(saved, inputs, batch_size=32):
+def start(saved, inputs, batch_size=32, custom_objects=()):
     """Start Keras on a file and inputs, and return the Run at once; Keras imports and loads meanwhile.
 
-    ``saved``: what was read from the file; ``inputs``: a flat list of arrays in the model's order. Raises
+    ``saved``: what was read from the file; ``inputs``: a flat list of arrays in the model's order;
+    ``custom_objects``: paths of the user's own Python files, run by the child before it loads the model. Raises
     ReferenceFailed where Keras is not installed.
     """
     if find_spec("keras") is None or (find_spec("tensorflow") is None and not os.environ.get("KERAS_BACKEND")):
         raise ReferenceFailed(f"verify needs Keras with TensorFlow: {INSTALL}; inspect and predict do without")
-    return Run(saved, inputs, batch_size)
+    return Run(saved, inputs, batch_size, custom_objects)
 
 
 class Run:
     """One run of Keras. A context manager: leaving it ends the child and removes its files."""
 
-    def __init__(self, saved, inputs, batch_size):
+    def __init__(self, saved, inputs, batch_size, custom_objects=()):
         self._folder = tempfile.TemporaryDirectory(prefix="weightscope-")
         folder = Path(self._folder.name)
         model = folder / f"model{_SUFFIXES.get(saved.format, '.h5')}"
         model.symlink_to(Path(saved.path).resolve())
         for index, array in enumerate(inputs):
             np.save(folder / f"input_{index}.npy", array)
-        request = {"model": model.name, "inputs": len(inputs), "batch_size": batch_size}
+        request = {"model": model.name, "inputs": len(inputs), "batch_size": batch_size,
+                   "custom_objects": [str(Path(path).resolve()) for path in custom_objects]}
         (folder / "request.json").write_text(json.dumps(request))
         self._log = open(folder / "log.txt", "wb")
         root = str(Path(__file__).resolve().parent.parent)
@@ -79,6 +82,8 @@ class Run:
             event = json.loads(self._child.stdout.readline())
         except json.JSONDecodeError:
             raise ReferenceFailed(f"Keras ended without a word: {self._last_words()}") from None
+        if event["event"] == "unreadable":
+            raise Unreadable(event["message"])
         if event["event"] != expected:
             raise ReferenceFailed(f"Keras could not {event['stage']} the model: {event['message']}")
         return event
@@ -121,13 +126,23 @@ def main(folder):
         import keras
         stage = "load"
         request = json.loads((folder / "request.json").read_text())
-        model = keras.saving.load_model(folder / request["model"], compile=False, safe_mode=True)
+        own = _own_objects(request["custom_objects"])
+        model = keras.saving.load_model(folder / request["model"], own, compile=False, safe_mode=True)
         inputs = [np.load(folder / f"input_{i}.npy", mmap_mode="r") for i in range(request["inputs"])]
         say("loaded", version=f"Keras {keras.__version__} on {keras.backend.backend()}")
         stage = "run"
         _serve(keras, model, inputs, request["batch_size"], folder, say)
+    except Unreadable as error:
+        say("unreadable", message=str(error))
     except Exception as error:  # whatever Keras raises, the parent must hear of it
         say("failed", stage=stage, message=_one_line(error))
+
+
+def _own_objects(paths):
+    """Run the user's files, and return the classes and functions that they define by name, as Keras looks for them."""
+    modules = [run_file(path) for path in paths]
+    return {name: thing for module in modules for name, thing in vars(module).items()
+            if getattr(thing, "__module__", None) == module.__name__ and callable(thing)}
 
 
 def _one_line(error):

@@ -3,26 +3,28 @@
 from weightscope import compare, reference
 from weightscope.errors import NothingChecked, Unsafe, Unsupported
 from weightscope.layers.base import Unknown
-from weightscope.layers.core import Lambda
-from weightscope.layers.models import Loose
+from weightscope.layers.constants import holds_code
+from weightscope.layers.models import Loose, Model
 from weightscope.layers.structure import flatten
 from weightscope.replaying import batches_of, concatenate, replay
+from weightscope.user_code import is_of_user
 
 
-def verify(model, inputs, tolerance=None, batch_size=32, progress=None):
+def verify(model, inputs, tolerance=None, batch_size=32, progress=None, custom_objects=()):
     """Hold a NumPy replay of a loaded model against Keras, at every layer and at the output of ``predict``.
 
     ``inputs``: an array, a list or a mapping as ``replay`` takes; ``tolerance``: a ``compare.Tolerance``;
-    ``progress``: called as ``progress(stage, done, total)``, stage being "keras" or "samples". Keras starts in a child
-    process and loads while the first batch is replayed. Raises Unsafe for a file with code in it, Unsupported for one
+    ``progress``: called as ``progress(stage, done, total)``, stage being "keras" or "samples"; ``custom_objects``:
+    paths of your own Python files with what Keras needs to load the model. Keras starts in a child process and loads
+    while the first batch is replayed. Raises Unsafe for a file with code in it, Unsupported for one
     without an architecture, NothingChecked for no samples, ReferenceFailed where Keras fails.
     """
-    _check_safe(model)
+    _check_safe(model, custom_objects)
     tolerance = tolerance or compare.Tolerance()
     arrays = _with_batch(model.standardize(inputs))
     batches = list(batches_of(arrays, batch_size))
     progress = progress or (lambda stage, done, total: None)
-    with reference.start(model.saved, arrays, batch_size) as run:
+    with reference.start(model.saved, arrays, batch_size, custom_objects) as run:
         first = replay(model, batches[0])  # while Keras imports, loads and predicts
         progress("keras", 0, len(batches))
         version, predicted = run.version(), run.predicted()
@@ -51,19 +53,15 @@ def _with_batch(arrays):
     return arrays
 
 
-def _check_safe(model):
+def _check_safe(model, custom_objects):
     if isinstance(model, Loose):
         raise Unsupported(f"{model.saved.path}: nothing to verify: {model.refusal()}")
     for layer in all_layers(model):
-        if isinstance(layer, Lambda) and _holds_code(layer.config):
+        if not isinstance(layer, Model) and holds_code(layer.config):
             raise Unsafe(f"{model.saved.path}: layer {layer.name!r} holds Python code; it is not handed to Keras")
-        if isinstance(layer, Unknown) and not _of_keras(layer.module):
-            raise Unsupported(f"{model.saved.path}: layer {layer.name!r}: {layer.refusal()}; Keras cannot load it"
-                              " without your code")
-
-
-def _holds_code(config):
-    return isinstance(config.get("function"), (list, dict)) and "lambda" in str(config)
+        if not custom_objects and (is_of_user(layer) or (isinstance(layer, Unknown) and not _of_keras(layer.module))):
+            raise Unsupported(f"{model.saved.path}: layer {layer.name!r}: Keras cannot load class {layer.class_name}"
+                              " without your code: --custom-objects FILE")
 
 
 def _of_keras(module):

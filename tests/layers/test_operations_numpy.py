@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from operations import Fixed, agrees_with_keras, op, ops
+from operations import Fixed, agree_with_keras, op, ops
 
 pytestmark = pytest.mark.keras
 
@@ -27,7 +27,7 @@ def unary():
     plain = ("absolute", "abs", "fabs", "arcsinh", "arctan", "ceil", "floor", "cos", "cosh", "deg2rad", "rad2deg", "exp",
              "exp2", "expm1", "i0", "sin", "sinc", "sinh", "square", "tan", "tanh", "trunc", "cbrt", "angle")  # fmt: skip
     for name in plain:
-        for x in (REAL, WHOLE, LONG, HALF, DOUBLE, BYTES):
+        for x in (REAL, WHOLE, LONG, BYTES, *((HALF, DOUBLE) if name != "exp2" else ())):  # Keras' exp2 fails on those
             yield op(name, x)
     for name in ("arccos", "arcsin", "arctanh"):
         yield from (op(name, SMALL), op(name, SMALL.astype("float64")))
@@ -48,13 +48,13 @@ def unary():
 
 
 @ops(*unary())
-def test_of_one(case, tmp_path):
-    agrees_with_keras(case, tmp_path)
+def test_of_one(cases, tmp_path):
+    agree_with_keras(cases, tmp_path)
 
 
 def complex_numbers(name):
     def function(x):
-        return getattr(keras.ops, name)(keras.ops.view_as_complex(x))
+        return getattr(keras.ops, name)(keras.ops.polar(x[..., 0], x[..., 1]))
 
     function.__name__ = f"complex_{name}"
     return function
@@ -65,9 +65,11 @@ def complex_numbers(name):
         "real", "imag", "conj", "conjugate", "angle", "isreal", "absolute", "view_as_real", "exp", "sqrt", "sum",
         "negative", "square")),
     op("imag", REAL),
+    op(lambda x: keras.src.ops.numpy.Conj()(keras.ops.polar(x, x)), REAL),
+    op(lambda x: keras.src.ops.numpy.Abs()(x), REAL),
 )  # fmt: skip
-def test_complex(case, tmp_path):
-    agrees_with_keras(case, tmp_path)
+def test_complex(cases, tmp_path):
+    agree_with_keras(cases, tmp_path)
 
 
 @ops(
@@ -87,8 +89,8 @@ def test_complex(case, tmp_path):
     op("clip", HALF, x_min=-0.5, x_max=0.25),
     op("clip", REAL, x_min=0.5, x_max=-0.5),
 )
-def test_of_one_with_settings(case, tmp_path):
-    agrees_with_keras(case, tmp_path)
+def test_of_one_with_settings(cases, tmp_path):
+    agree_with_keras(cases, tmp_path)
 
 
 def binary():
@@ -103,13 +105,13 @@ def binary():
     for name in ("mod", "fmod"):
         yield from (op(name, REAL, (3, 4)), op(name, WHOLE, COUNTS), op(name, REAL, 0.7), op(name, TRUTH, COUNTS))
     for name in ("arctan2", "logaddexp", "logaddexp2", "hypot", "heaviside", "nextafter"):
-        yield from (op(name, REAL, (3, 4)), op(name, DOUBLE, POSITIVE), op(name, HALF, 0.5))
+        yield from (op(name, REAL, (3, 4)), op(name, DOUBLE, POSITIVE), op(name, HALF, HALF[::-1]))
     for name in ("arctan2", "logaddexp", "hypot", "heaviside"):
         yield from (op(name, WHOLE, COUNTS), op(name, LONG, COUNTS.astype("int64")))
     for name in ("gcd", "lcm"):
         yield from (op(name, WHOLE, COUNTS, free=False), op(name, BYTES, COUNTS.astype("uint8"), free=False))
     for name in ("bitwise_and", "bitwise_or", "bitwise_xor"):
-        yield from (op(name, WHOLE, COUNTS), op(name, BYTES, SHORT), op(name, WHOLE, 3))
+        yield from (op(name, WHOLE, COUNTS), op(name, BYTES, SHORT), op(name, WHOLE, Fixed(np.int32([3]))))
     for name in ("bitwise_left_shift", "left_shift", "bitwise_right_shift", "right_shift"):
         yield from (op(name, WHOLE, 2), op(name, WHOLE, COUNTS), op(name, BYTES, 1))
     for name in ("logical_and", "logical_or", "logical_xor"):
@@ -136,8 +138,8 @@ def binary():
     op("where", TRUTH, WHOLE, POSITIVE),
     op("where", WHOLE, 1, HALF),
 )
-def test_of_two(case, tmp_path):
-    agrees_with_keras(case, tmp_path)
+def test_of_two(cases, tmp_path):
+    agree_with_keras(cases, tmp_path)
 
 
 AXES = ({}, {"axis": 0}, {"axis": -1, "keepdims": True}, {"axis": (0, 2)}, {"axis": (-1, 1), "keepdims": True})
@@ -192,32 +194,31 @@ def reductions():
     op("trapezoid", CUBE, dx=0.5, axis=1),
     op("trapezoid", WHOLE),
 )
-def test_reductions(case, tmp_path):
-    agrees_with_keras(case, tmp_path)
+def test_reductions(cases, tmp_path):
+    agree_with_keras(cases, tmp_path)
 
 
 def quantile_cases():
     for method in ("linear", "lower", "higher", "nearest", "midpoint"):
-        for name, q in (("quantile", 0.3), ("percentile", 30.0), ("nanquantile", 0.3), ("nanpercentile", 30.0)):
-            yield op(name, CUBE, Fixed(q), axis=1, method=method)
+        yield from (op("quantile", CUBE, 0.3, axis=1, method=method), op("percentile", CUBE, 30.0, axis=1, method=method))
+        yield from (op("nanquantile", GAPS, 0.3, method=method), op("nanpercentile", GAPS, 30.0, method=method))
     for name in ("quantile", "nanquantile"):
-        yield op(name, CUBE, 0.25)
-        yield op(name, CUBE, Fixed(np.array([0.1, 0.5, 0.95], "float32")), axis=1)
-        yield op(name, CUBE, 0.5, axis=-1, keepdims=True)
-    yield op("quantile", CUBE, Fixed(np.array([0.1, 0.5], "float32")), axis=(0, 2))
+        yield from (op(name, CUBE, 0.25), op(name, CUBE, Fixed(np.array([0.1, 0.5, 0.95], "float32"))))
+    for q in (Fixed(np.array([0.1, 0.5], "float32")), 0.5):
+        yield from (op("quantile", CUBE, q, axis=(0, 2)), op("quantile", CUBE, q, axis=-1))
+    yield op("quantile", CUBE, 0.5, axis=-1, keepdims=True)
     yield op("quantile", GAPS, 0.5, axis=1)
-    yield op("nanquantile", GAPS, 0.5, axis=1)
     yield op("quantile", WHOLE, 0.4, axis=1)
-    yield from (op("nanmedian", GAPS), op("nanmedian", GAPS, axis=-1), op("median", WHOLE, axis=1))
+    yield from (op("nanmedian", GAPS), op("median", WHOLE, axis=1))
 
 
 @ops(*quantile_cases())
-def test_quantiles(case, tmp_path):
-    agrees_with_keras(case, tmp_path)
+def test_quantiles(cases, tmp_path):
+    agree_with_keras(cases, tmp_path)
 
 
 def test_by_hand(tmp_path):
-    ours, _ = agrees_with_keras(op("quantile", np.array([[1.0, 2.0, 4.0]], "float32"), 0.75, axis=1), tmp_path)
-    assert ours.tolist() == [3.0]  # half way from 2 to 4
-    ours, _ = agrees_with_keras(op("floor_divide", np.array([[-7, 7]], "int32"), 2), tmp_path)
-    assert ours.tolist() == [[-4, 3]]
+    cases = op("quantile", np.array([[1.0, 2.0, 4.0]], "float32"), 0.75, axis=1), op("mod", np.array([[-7, 7]], "int32"), 3)
+    (quantile, _), (mod, _) = agree_with_keras(cases, tmp_path)
+    assert quantile.tolist() == [3.0]  # half way from 2 to 4
+    assert mod.tolist() == [[2, 1]]

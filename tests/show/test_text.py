@@ -161,6 +161,16 @@ def test_an_unknown_class_is_listed_with_its_weights(shown, tmp_path):
     assert "arrays in file 4 = claimed 4 + optimizer state 0" in found
 
 
+def test_models_in_models_to_any_depth(tmp_path):
+    import keras
+
+    model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(2, name="innermost")])
+    for _ in range(45):
+        model = keras.Sequential([keras.layers.Input((2,)), model])
+    model.save(tmp_path / "nested.h5")
+    assert "innermost" in re.sub(r"\n *", " ", written(str(tmp_path / "nested.h5")))
+
+
 @pytest.mark.parametrize(("content", "width", "lines"), [
     ("one two three", 20, ["one two three"]),
     ("one two three", 7, ["one two", "three"]),

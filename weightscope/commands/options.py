@@ -20,6 +20,25 @@ batch_size = click.option("--batch-size", type=click.IntRange(min=1), default=32
                           help="Samples that are run at a time.")
 
 
+def _teach(context, parameter, paths):
+    if not paths:
+        return
+    from weightscope.layers.taught import everything
+    from weightscope.user_code import run_file
+
+    for path in paths:
+        before = everything()
+        run_file(path)
+        if everything() == before:
+            raise click.BadParameter(f"{path} teaches nothing: it has no class under @weightscope.keras_layer, and no"
+                                     " function under @weightscope.keras_lambda.")
+
+
+own_layers = click.option("--layers", multiple=True, metavar="FILE", type=click.Path(exists=True, dir_okay=False),
+                          expose_value=False, callback=_teach,
+                          help="Your own Python file with layer classes for weightscope; it is run. Repeatable.")
+
+
 def page(file, color):
     """Return the page that a report for people is written on: in colours where ``color`` and ``file`` ask for them.
 

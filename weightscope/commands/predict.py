@@ -12,6 +12,7 @@ from weightscope.show.names import printable
 @click.option("-o", "--output", type=click.Path(dir_okay=False), metavar="FILE",
               help="Save the output: .npy for one, .npz for several outputs of the model. Without it they are printed.")
 @options.batch_size
+@options.own_layers
 def command(model, inputs, output, batch_size):
     """Run the saved MODEL on --input in NumPy, without Keras, and save or print what predict returns.
 

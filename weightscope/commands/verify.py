@@ -16,10 +16,15 @@ from weightscope.commands import options
 @click.option("--atol", type=click.FloatRange(min=0), help="Absolute tolerance, instead of the dtype's own.")
 @click.option("--limit", type=click.IntRange(min=0), metavar="N",
               help="At most N rows; layers that do not agree are always shown.")
+@options.own_layers
+@click.option("--custom-objects", multiple=True, metavar="FILE", type=click.Path(exists=True, dir_okay=False),
+              help="Your own Python file with the classes and functions that Keras needs to load the model; it is run"
+                   " in Keras' process. Repeatable.")
 @options.layout
 @options.color
 @options.output
-def command(model, inputs, seed, samples, batch_size, rtol, atol, limit, layout, color, output):
+def command(model, inputs, seed, samples, batch_size, rtol, atol, limit, custom_objects, layout, color,
+            output):
     """Run the saved MODEL twice, by hand in NumPy and in Keras, and compare the two at every layer.
 
     Each layer is compared twice: chained, fed by our own values, and isolated, fed by Keras'. Two numbers agree
@@ -37,7 +42,7 @@ def command(model, inputs, seed, samples, batch_size, rtol, atol, limit, layout,
     opened = load(model)
     arrays, description = reading.for_model(opened, inputs, seed, samples)
     _talk(description)
-    result = verify(opened, arrays, Tolerance(rtol, atol), batch_size, _progress)
+    result = verify(opened, arrays, Tolerance(rtol, atol), batch_size, _progress, custom_objects)
     with options.destination(output) as file:
         _write(result, file, layout, color, limit)
     raise SystemExit(result.exit_code)

@@ -19,11 +19,14 @@ from weightscope.layers import (  # noqa: F401  (imported for their @keras_layer
     regularization,
     reshaping,
     rnn,
+    rnn_convolutional,
     rnn_wrappers,
 )
-from weightscope.layers.base import Layer, Unknown, Weight, keras_layer, known_classes, layer_from
+from weightscope.layers.base import Activation, Layer, Unknown, Weight, keras_layer, known_classes, layer_from
 from weightscope.layers.models import Functional, Model, Sequential
+from weightscope.layers.taught import keras_lambda
 
 __all__ = [
-    "Functional", "Layer", "Model", "Sequential", "Unknown", "Weight", "keras_layer", "known_classes", "layer_from",
+    "Activation", "Functional", "Layer", "Model", "Sequential", "Unknown", "Weight", "keras_lambda", "keras_layer",
+    "known_classes", "layer_from",
 ]

@@ -158,9 +158,8 @@ class MultiHead(Layer):
 
     def projection(self, name, words, contracted=1, activation="linear"):
         """Return one dense layer of this attention layer, with its dtype."""
-        settings = {"words": words, "contracted": contracted, "use_bias": self.use_bias, "activation": activation,
-                    "dtype": self.config.get("dtype"), "trainable": self.trainable}
-        return Projection(settings, name)
+        return self.sub_layer(Projection, name=name, words=words, contracted=contracted, use_bias=self.use_bias,
+                              activation=activation)
 
     def part(self, name):
         """Return the dense layer ``name``, under whichever attribute Keras keeps it."""
@@ -183,7 +182,7 @@ class MultiHead(Layer):
 
     def attend(self, query, key, value, mask, return_attention_scores):
         """Return the heads' outputs (batch, T…, heads, value_dim), and the weights where they are asked for."""
-        query, axes = self.part("query_dense")(query), self.axes(query.ndim - 1)
+        query, axes = self.part("query_dense")(query), self.axes(query.ndim)
         key, value = self.repeated(self.part("key_dense")(key)), self.repeated(self.part("value_dense")(value))
         query = query * query.dtype.type(np.float32(1 / np.sqrt(query.shape[-1])))  # a float32 in Keras at any dtype
         if mask is not None:

@@ -7,31 +7,41 @@ plumbing here reads the config, hands the weights to ``forward`` by name, casts 
 import inspect
 import math
 import re
+from contextlib import contextmanager
 
 import numpy as np
 
-from weightscope.errors import NotReplayable, Unreadable
+from weightscope.errors import NotReplayable, Unreadable, WeightscopeError
 from weightscope.kernels.activations import activation as activation_named
-from weightscope.layers import settings
-from weightscope.layers.structure import flatten, flatten_shapes, map_structure
+from weightscope.layers import settings, taught
+from weightscope.layers.structure import flatten, flatten_shapes, map_structure, snake_case
+from weightscope.user_code import described, is_of_user
 
 MOST_VALUES = 2**30  # in one output: past that a file asks for more memory than a check is worth
 
 _CLASSES = {}
 _OPERATIONS = {}
+_MISFITS = (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError)
 _OPERATION_MODULES = ("keras.src.ops.", "keras.src.activations.", "keras.src.quantizers.")
 
 
 def keras_layer(layer_class):
-    """Class decorator: make ``layer_from`` build this class for configs that carry its name."""
-    _CLASSES[layer_class.__name__] = layer_class
+    """Class decorator: read the layers of this class name in a file as this class.
+
+    A class of your own, so taught, answers for every class of its name that is none of Keras'. Where two packages use
+    one name, ``@keras_layer("package>Class")`` answers for the class that Keras saved under that registered name only.
+    """
+    if isinstance(layer_class, str):
+        def enter(found):
+            taught.add_class(found, layer_class)
+            return found
+
+        return enter
+    if is_of_user(layer_class):
+        taught.add_class(layer_class, layer_class.__name__)
+    else:
+        _CLASSES[layer_class.__name__] = layer_class
     return layer_class
-
-
-def keras_operation(operation_class):
-    """Class decorator: make ``layer_from`` build this class for functions of ``keras.ops`` that carry its name."""
-    _OPERATIONS[operation_class.__name__] = operation_class
-    return operation_class
 
 
 def add_operation(module, class_name, build):
@@ -59,7 +69,8 @@ def layer_from(config):
     class_name, inner = config["class_name"], config.get("config")
     if not isinstance(inner, dict):
         raise Unreadable(f"the config of a {class_name!r} should be a mapping, found {settings._short(inner)}")
-    layer = (_class_of(config) or Unknown)(inner, name=config.get("name") or inner.get("name") or class_name.lower())
+    name = config.get("name") or inner.get("name") or class_name.lower()
+    layer = _built(_class_of(config) or Unknown, inner, name)
     layer.class_name, layer.module = class_name, config.get("module")
     layer.build_config = config.get("build_config") or {}
     return layer
@@ -68,11 +79,25 @@ def layer_from(config):
 def _class_of(config):
     module, registered = config.get("module"), config.get("registered_name")
     if isinstance(module, str) and module.startswith(_OPERATION_MODULES):
-        found = _OPERATIONS.get((module, config["class_name"].lower()))  # their names are also names of layers
-        return found or _OPERATIONS.get(config["class_name"])
+        return _OPERATIONS.get((module, config["class_name"].lower()))  # their names are also names of layers
     own = registered in (None, "", config["class_name"]) if module is None else (
         isinstance(module, str) and module.split(".")[0] in ("keras", "tf_keras", "builtins"))
-    return _CLASSES.get(config["class_name"]) if own else None
+    found = _CLASSES.get(config["class_name"]) if own else None
+    if module is None and own and not found and "trainable" not in config["config"]:
+        # An .h5 names no modules: Keras itself cannot open one with operations. Every layer says if it is trainable.
+        found = _OPERATIONS.get(("keras.src.ops.numpy", config["class_name"].lower()))
+    return found or taught.find_class(config["class_name"], registered if isinstance(registered, str) else None)
+
+
+def _built(layer_class, config, name):
+    try:
+        return layer_class(config, name)
+    except WeightscopeError:
+        raise
+    except Exception as error:
+        if not is_of_user(layer_class):
+            raise
+        raise Unreadable(f"layer {name!r}: your class {layer_class.__name__}: {described(error)}") from error
 
 
 class Weight:
@@ -113,6 +138,14 @@ class Weight:
         words = self.axes.split()
         return words if self.stored is None or len(words) == len(self.stored.shape) else None
 
+    def size_along(self, word):
+        """Return the size of the axis of this word, or of one of its blocks; None where there is none, or no array."""
+        for axis, size in zip(self.axis_words() or (), self.shape or ()):
+            blocks, _, name = axis.rpartition(":")
+            if name == word:
+                return size // len(blocks.split("|"))
+        return None
+
     def fits(self, shape):
         """Tell whether an array of this shape may be this weight."""
         return len(self.axes.split()) == len(shape)
@@ -121,11 +154,16 @@ class Weight:
         return f"<Weight {self.name} ({self.axes}) {self.shape}>"
 
 
+class _PartConfig(dict):
+    """The config of a part that a class builds itself, and of which no file tells the sizes."""
+
+
 class Layer:
     """One layer of one model. ``name`` and ``config`` are the file's; every annotation of a class is a setting.
 
     Attributes: ``name``; ``class_name``; ``config``; ``policy``, the dtype policy; ``compute_dtype``; ``weights``,
-    this layer's own by name, in Keras' order; ``parts``, the layers inside it by the attribute that holds them.
+    this layer's own by name, in Keras' order; ``parts``, the layers inside it by the attribute that holds them. What
+    ``sub_layers`` returns is also there as an attribute, where no other has its name.
     """
 
     formula = ""
@@ -145,14 +183,31 @@ class Layer:
         self.compute_dtype = settings.compute_dtype(self.policy)
         self.trainable = config.get("trainable") is not False
         self._read_settings()
-        self.parts.update(self.sub_layers())
+        for attribute, held in self.sub_layers().items():
+            self.parts.update(_parts_of(attribute, held))
+            if not hasattr(self, attribute):
+                setattr(self, attribute, held)
         self.weights = {weight.name: weight for weight in self.weight_specs()}
 
     # What a layer class may write.
 
     def sub_layers(self):
-        """Return ``{attribute: Layer}`` of the layers inside this one, as Keras 3 names the attributes."""
+        """Return ``{attribute: Layer}`` of the layers inside this one, named and ordered as Keras' class makes them.
+
+        An attribute may also hold a list, a tuple or a mapping of layers, nested or not.
+        """
         return {}
+
+    def sub_layer(self, kind, **options):
+        """Return a layer for ``sub_layers``: ``kind`` is its class, or the name of a class of Keras or of your own.
+
+        ``options``: its settings by Keras' names; sizes such as ``units`` may be left out, its weights tell them. Its
+        dtype is this layer's, unless ``dtype`` gives another.
+        """
+        config = _PartConfig({"dtype": self.config.get("dtype"), "trainable": self.trainable, **options})
+        found = layer_from({"class_name": kind, "config": config}) if isinstance(kind, str) else kind(config, "")
+        found.name = options.get("name") or ""  # without one, that of the attribute
+        return found
 
     def weight_specs(self):
         """Yield a Weight for each variable of its own, trainable ones first, in Keras' order."""
@@ -180,7 +235,8 @@ class Layer:
                 return f"{key}={value!r} is not replayed"
             if key not in own and key not in self.ignored and key not in self.refuses and not (
                     settings.has_no_effect(key) or value in (None, False, [], {})):
-                return f"setting {key!r} is unknown to weightscope"
+                whom = f"your class {type(self).__name__}" if is_of_user(self) else "weightscope"
+                return f"setting {key!r} is unknown to {whom}"
         if self.compute_dtype is None or self.compute_dtype == "bfloat16":
             return f"dtype policy {self.policy!r} is not replayed"
         return next(self._missing(), None)
@@ -222,9 +278,18 @@ class Layer:
     def _read_settings(self):
         for name, (annotation, default) in self.settings().items():
             value = self.config.get(name, default)
+            if value is settings.MISSING and annotation == "int" and isinstance(self.config, _PartConfig):
+                continue
             if value is settings.MISSING:
                 raise Unreadable(f"layer {self.name!r} ({self.class_name}): setting {name!r} is missing")
             setattr(self, name, self.setting(name, annotation, value))
+
+    def __getattr__(self, name):
+        # A size that sub_layer left out: the one that the weights have along the axis of this word.
+        if name not in type(self).settings():
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        sizes = (weight.size_along(name) for weight in self.all_weights())
+        return next((size for size in sizes if size is not None), None)
 
     def setting(self, name, annotation, value):
         """Return a config's value as this setting: an ``Activation`` callable, a ``Layer``, or a checked value."""
@@ -273,17 +338,41 @@ class Layer:
         previous = masks.get(first) if given.get("mask") is None else given["mask"]
         given = {name: self.cast(value) for name, value in given.items()}
         outputs = self._guarded(given)
-        kept = self.mask(given.get(first), previous) if self.supports_masking else None
+        with self._faults_named():
+            kept = self.mask(given.get(first), previous) if self.supports_masking else None
         return outputs, kept
 
     def _guarded(self, given):
-        # Settings, weights and inputs of a damaged file need not fit each other.
+        with self._faults_named():
+            expected = self._check_size(given)
+            outputs = self.apply(**given)
+            if is_of_user(self):
+                self._check_shapes(outputs, expected)
+            return outputs
+
+    @contextmanager
+    def _faults_named(self):
+        # Settings, weights and inputs of a damaged file need not fit each other, and a user's class may fail anyhow.
         try:
-            self._check_size(given)
-            return self.apply(**given)
-        except (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError) as error:
-            raise NotReplayable(f"layer {self.name!r} ({self.class_name}): its settings, weights and input do not fit"
-                                f" each other: {str(error)[:200]}") from error
+            yield
+        except WeightscopeError:
+            raise
+        except Exception as error:
+            if is_of_user(self):
+                why = f"your class {type(self).__name__}: {described(error)}"
+            elif isinstance(error, _MISFITS):
+                why = f"its settings, weights and input do not fit each other: {str(error)[:200]}"
+            else:
+                raise
+            raise NotReplayable(f"layer {self.name!r} ({self.class_name}): {why}") from error
+
+    def _check_shapes(self, outputs, expected):
+        # Keras' own layers are held against Keras in our tests; here the rule and the maths can only check each other.
+        found = [np.shape(leaf) for leaf in flatten(outputs)]
+        if [len(shape) for shape in found] != [len(shape) for shape in expected] or any(
+                m not in (None, n) for one, other in zip(found, expected) for n, m in zip(one, other)):
+            raise NotReplayable(f"layer {self.name!r} ({self.class_name}): its shape says {_shapes_text(expected)}, its"
+                                f" forward gave {_shapes_text(found)}")
 
     def _check_size(self, given):
         shapes = map_structure(lambda x: x.shape if isinstance(x, np.ndarray) else x, given)
@@ -292,11 +381,13 @@ class Layer:
         size = sum(math.prod(shape) for shape in outputs if None not in shape)
         if size > MOST_VALUES:
             raise NotReplayable(f"layer {self.name!r} ({self.class_name}): its output would have {size:,} values")
+        return outputs
 
     def output_shapes(self, args, kwargs):
         """Return the shape, or the structure of shapes, of the outputs of a call on shapes."""
         names = list(inspect.signature(self.shape).parameters)
-        return self.shape(*args[:len(names)], **{key: kwargs[key] for key in kwargs if key in names})
+        with self._faults_named():
+            return self.shape(*args[:len(names)], **{key: kwargs[key] for key in kwargs if key in names})
 
     def arguments(self, args, kwargs):
         """Return ``{argument name: value}`` of one call, by the names in ``forward``; refuse what is not known."""
@@ -389,11 +480,31 @@ class Unknown(Layer):
         if "not_replayable" in self.config:
             return self.config["not_replayable"]
         where = f" of module {self.module}" if self.module else ""
-        return f"class {self.class_name}{where} is not known to weightscope"
+        return "; ".join([f"class {self.class_name}{where} is not known to weightscope", *taught.failures()])
 
     def shape(self, *args, **kwargs):
         """Raise NotReplayable: nobody here knows."""
         raise NotReplayable(f"layer {self.name!r}: {self.refusal()}")
+
+
+def _parts_of(attribute, held):
+    """Yield ``(path, Layer)`` of what an attribute holds: containers as in Keras' ``_save_container_state``."""
+    if isinstance(held, Layer):
+        held.name = held.name or attribute.rpartition("/")[2]
+        yield attribute, held
+        return
+    if not isinstance(held, (list, tuple, dict)):
+        raise TypeError(f"sub_layers gives {type(held).__name__} for {attribute!r}, expected a layer or layers")
+    used = {}
+    for item in held.values() if isinstance(held, dict) else held:
+        is_layer = isinstance(item, Layer)
+        name = snake_case(item.stored_as or item.class_name) if is_layer else "container"
+        used[name] = used.get(name, -1) + 1
+        yield from _parts_of(f"{attribute}/{name}_{used[name]}" if used[name] else f"{attribute}/{name}", item)
+
+
+def _shapes_text(shapes):
+    return ", ".join(str(tuple(shape)) for shape in shapes)
 
 
 def _with_activation(text, setting, activation):

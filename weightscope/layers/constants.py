@@ -33,6 +33,16 @@ def revived(value, tensor=None):
         raise Unreadable(f"a constant of the graph is no {kind}: {str(inner)[:60]}") from error
 
 
+def holds_code(value):
+    """Tell whether a config, or anything in it, is Python code: a lambda as Keras 3 or as Keras 1 and 2 write it."""
+    if isinstance(value, list):
+        return any(map(holds_code, value))
+    if not isinstance(value, dict):
+        return False
+    old = any(key.endswith("_type") and kind == "lambda" for key, kind in value.items())
+    return old or value.get("class_name") == "__lambda__" or any(map(holds_code, value.values()))
+
+
 def _array(inner):
     return np.array(inner["value"], dtype=inner["dtype"])
 

@@ -2,8 +2,8 @@
 
 from weightscope.kernels.convolve import convolve, depthwise
 from weightscope.kernels.windows import output_lengths
-from weightscope.layers.base import Weight, keras_layer
-from weightscope.layers.spatial import Spatial
+from weightscope.layers.base import Activation, Weight, keras_layer
+from weightscope.layers.spatial import PerAxis, Spatial
 
 SPACE = {1: "steps", 2: "height width", 3: "depth height width"}  # the words of a kernel's first axes, by rank
 
@@ -13,11 +13,11 @@ class Windowed(Spatial):
 
     refuses = ("lora_rank", "quantization_config")
     ignored = ("lora_alpha",)
-    kernel_size: "PerAxis"
-    strides: "PerAxis" = 1
+    kernel_size: PerAxis
+    strides: PerAxis = 1
     padding: str = "valid"
-    dilation_rate: "PerAxis" = 1
-    activation: "Activation" = "linear"
+    dilation_rate: PerAxis = 1
+    activation: Activation = "linear"
     use_bias: bool = True
 
     def windows(self, x):

@@ -3,6 +3,7 @@
 from weightscope.kernels.convolve import convolve_transpose, transpose_length
 from weightscope.layers.base import Weight, keras_layer
 from weightscope.layers.convolutional import SPACE, Windowed
+from weightscope.layers.spatial import PerAxis
 
 
 class ConvolutionTranspose(Windowed):

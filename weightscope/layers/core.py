@@ -1,9 +1,15 @@
 """Keras' core layers: where a model's inputs enter, the dense layers, embeddings and masking."""
 
+import inspect
+
 import numpy as np
 
 from weightscope.errors import NotReplayable, Unreadable
+from weightscope.layers import taught
 from weightscope.layers.base import Activation, Layer, Weight, keras_layer
+from weightscope.layers.constants import revived
+from weightscope.layers.structure import flatten_shapes, map_structure
+from weightscope.user_code import described
 
 
 @keras_layer
@@ -64,6 +70,7 @@ class Dense(Layer):
         return *x[:-1], self.units
 
     def forward(self, x, kernel, bias=None):
+        x = x if x.dtype.kind == "f" else x.astype(kernel.dtype)  # whole numbers, as from a lookup's multi_hot
         y = np.tensordot(x, kernel, 1)
         if bias is not None:
             y += bias
@@ -222,12 +229,71 @@ class Identity(Layer):
 
 @keras_layer
 class Lambda(Layer):
-    """Python code kept in the file; it is shown, and never run."""
+    """Python code in place of a layer: it is shown, and never run; a NumPy function of your own can stand in for it."""
 
-    formula = "y = function(x)"
-    supports_masking = True
-    ignored = ("function", "function_type", "module", "output_shape", "output_shape_type", "output_shape_module",
-               "arguments", "mask", "mask_type", "mask_module")
+    formula = "y = function(x, arguments)"
+    ignored = ("module", "output_shape_type", "output_shape_module", "mask", "mask_type", "mask_module")
+    function: object = None
+    function_type: object = None
+    output_shape: object = None
+    arguments: "dict | None" = None
+
+    def given(self):
+        """Return ``{name: value}`` of what the function takes besides its inputs."""
+        return revived(self.arguments or {})
+
+    def function_name(self):
+        """Return the name of the function in the file, or None for code without one."""
+        named = self.function.get("config") if isinstance(self.function, dict) else self.function
+        return named if isinstance(named, str) and self.function_type in (None, "function") else None
+
+    def written_formula(self):
+        """Return the call with the function's name and its arguments, and what the file says of the function."""
+        given = ", ".join(["x", *(f"{key}={value!r}" for key, value in self.given().items())])
+        named, own = self.function_name(), taught.find_function(self.name)
+        kind = "a name, its code is not in the file" if named else "Python code in the file"
+        lines = [f"y = {named or 'lambda'}({given})", f"function = {kind}, never run"]
+        if self.output_shape is not None:
+            lines.append(f"output_shape = {self._declared() or 'a function, never run'}")
+        return "\n".join([*lines, f"function ← {own.__name__}, your own"] if own else lines)
+
+    def _declared(self):
+        """Return the shape, or list of shapes, that the config gives for the outputs, without their batch axis."""
+        if not isinstance(self.output_shape, list):
+            return None
+        if _are_sizes(self.output_shape):
+            return tuple(self.output_shape)
+        each = [isinstance(shape, list) and _are_sizes(shape) for shape in self.output_shape]
+        return [tuple(shape) for shape in self.output_shape] if all(each) else None
+
+    def shape(self, x):
+        declared, batch = self._declared(), flatten_shapes(x)[0][:1]
+        if declared is None:
+            raise NotReplayable(f"layer {self.name!r}: its file does not say the shape of its output")
+        return batch + declared if isinstance(declared, tuple) else [batch + shape for shape in declared]
+
+    def _check_size(self, given):
+        return super()._check_size(given) if self._declared() is not None else None
 
     def refusal(self):
-        return "it holds Python code, which is never run"
+        """Say that code is not run, unless a function of the user's stands in for it."""
+        if self.config.get("mask") is not None:
+            return "its mask is made by Python code, which is never run"
+        if taught.find_function(self.name) is None:
+            return (f"it holds Python code, which is never run; a NumPy function of your own can stand in for it, in a"
+                    f" file for --layers: @weightscope.keras_lambda({self.name!r})")
+        return super().refusal()
+
+    def forward(self, x, mask=None):
+        function = taught.find_function(self.name)
+        try:
+            takes_mask = "mask" in inspect.signature(function).parameters
+            outputs = function(x, **self.given(), **({"mask": mask} if takes_mask else {}))
+        except Exception as error:
+            where = f"layer {self.name!r}: your function {function.__name__}"
+            raise NotReplayable(f"{where}: {described(error)}") from error
+        return map_structure(np.asarray, outputs)
+
+
+def _are_sizes(value):
+    return all(size is None or type(size) is int for size in value)

@@ -77,8 +77,9 @@ class RandomContrast(Augmentation):
 
 @keras_layer
 class RandomCrop(Augmentation):
-    """While training, cuts a part of ``height`` × ``width`` out of images; ``predict`` leaves them whole, whatever Keras' symbolic
-    shape says.
+    """While training, cuts a part of ``height`` × ``width`` out of images.
+
+    In ``predict`` they stay whole, whatever Keras' symbolic shape says.
     """
 
     ignored = (*Augmentation.ignored, "height", "width")

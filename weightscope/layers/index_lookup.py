@@ -15,8 +15,8 @@ NOWHERE = np.iinfo("int64").max  # an index that counts in no encoding: Keras' f
 class IndexLookup(Layer):
     """The base of the lookups: from tokens to indices, or back with ``invert``.
 
-    Index 0 is ``mask_token``'s where there is one and ``output_mode`` is "int"; then come ``num_oov_indices`` for tokens
-    that are not in the vocabulary, then the vocabulary. It is in the config, or in the archive's ``vocabulary.txt``.
+    Index 0 is ``mask_token``'s where there is one and ``output_mode`` is "int"; then come ``num_oov_indices`` for
+    unknown tokens, then the vocabulary. It is in the config, or in the archive's ``vocabulary.txt``.
     """
 
     formula = "y = output_mode of (index of x in vocabulary) · idf_weights (for output_mode tf_idf)"
@@ -70,7 +70,10 @@ class IndexLookup(Layer):
         """The vocabulary without the mask and the out-of-vocabulary tokens in front of it, if they are there."""
         given = self._stored_tokens() if self.vocabulary is None else self.vocabulary
         special = [self.mask_token] * self._oov_start + [self.oov_token] * self.num_oov_indices
-        return [self.key(token) for token in (given[len(special):] if given[:len(special)] == special else given)]
+        found = [self.key(token) for token in (given[len(special):] if given[:len(special)] == special else given)]
+        if len(set(found)) < len(found) or (self.mask_token is not None and self.key(self.mask_token) in found):
+            raise ValueError("its vocabulary has a token twice, or the mask token")
+        return found
 
     def _stored_tokens(self):
         # Split as Keras reads the file, by every mark that Python takes for the end of a line.

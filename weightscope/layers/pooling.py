@@ -5,13 +5,13 @@ import numpy as np
 from weightscope.kernels.pooling import adaptive_pool, average_pool, max_pool
 from weightscope.kernels.windows import output_lengths
 from weightscope.layers.base import keras_layer
-from weightscope.layers.spatial import Spatial
+from weightscope.layers.spatial import PerAxis, Spatial
 
 
 class Pooling(Spatial):
     """The base of the layers whose window slides; ``pool`` is what it does with a window."""
 
-    pool_size: "PerAxis" = 2
+    pool_size: PerAxis = 2
     strides: "PerAxis | None" = None
     padding: str = "valid"
 
@@ -168,7 +168,7 @@ class GlobalAveragePooling3D(GlobalAveragePooling):
 class AdaptivePooling(Spatial):
     """The base of the layers that choose their windows so that ``output_size`` of them cover each axis."""
 
-    output_size: "PerAxis"
+    output_size: PerAxis
 
     def space_shape(self, x):
         return x[0], *self.output_size, x[-1]

@@ -15,7 +15,7 @@ EPSILON = 1e-7  # keras.config.epsilon()
 class DataLayer(Layer):
     """The base of layers that take any number: all inputs become ``compute_dtype``, integers too.
 
-    So it is in ``predict``, which runs a graph; called by hand, Keras' layer may keep integers (``DataLayer.__call__``).
+    So it is in ``predict``, which runs a graph; called by hand, Keras' layer may keep them (``DataLayer.__call__``).
     """
 
     def cast(self, value):
@@ -146,7 +146,9 @@ class Hashing(Layer):
     Without ``salt`` the hash is FarmHash64, with it SipHash-2-4. Bin 0 is ``mask_value``'s where there is one.
     """
 
-    formula = "y = output_mode of (hash(x, salt) mod num_bins; with mask_value: 0 there, else 1 + hash mod num_bins - 1)"
+    formula = """
+        y = output_mode of hash(x, salt) mod num_bins
+            with mask_value: 0 there, elsewhere 1 + hash(x, salt) mod (num_bins - 1)"""
     refuses = ("sparse",)
     num_bins: int
     mask_value: "int | float | str | None" = None

@@ -8,7 +8,7 @@ from weightscope.errors import Unreadable
 from weightscope.kernels.resize import repeat, resize
 from weightscope.kernels.windows import enlarge
 from weightscope.layers.base import Layer, keras_layer
-from weightscope.layers.spatial import Spatial
+from weightscope.layers.spatial import PerAxis, Spatial
 
 
 @keras_layer
@@ -70,6 +70,10 @@ class RepeatVector(Layer):
         return np.repeat(x[:, None], self.n, axis=1)
 
 
+class PairPerAxis(tuple):
+    """The annotation of settings that are two whole numbers, before and after, for each axis of space."""
+
+
 class Border(Spatial):
     """The base of what is cut from or put around space: two numbers, (before, after), for each axis."""
 
@@ -94,7 +98,7 @@ class Cropping(Border):
     """The base of Cropping1D, Cropping2D and Cropping3D."""
 
     formula = "y = x without the first and last positions that cropping says"
-    cropping: "PairPerAxis"
+    cropping: PairPerAxis
 
     def space_shape(self, x):
         lengths = [None if n is None else n - sum(cut) for n, cut in zip(x[1:-1], self.cropping, strict=True)]
@@ -112,7 +116,7 @@ class Cropping1D(Cropping):
     """Cuts steps from both ends of a sequence."""
 
     rank = 1
-    cropping: "PairPerAxis" = (1, 1)
+    cropping: PairPerAxis = (1, 1)
 
 
 @keras_layer
@@ -120,7 +124,7 @@ class Cropping2D(Cropping):
     """Cuts rows and columns from the edges of an image."""
 
     rank = 2
-    cropping: "PairPerAxis" = 0
+    cropping: PairPerAxis = 0
 
 
 @keras_layer
@@ -128,14 +132,14 @@ class Cropping3D(Cropping):
     """Cuts slices from the faces of a volume."""
 
     rank = 3
-    cropping: "PairPerAxis" = 1
+    cropping: PairPerAxis = 1
 
 
 class ZeroPadding(Border):
     """The base of ZeroPadding1D, ZeroPadding2D and ZeroPadding3D."""
 
     formula = "y = x with as many zeros before and after as padding says"
-    padding: "PairPerAxis" = 1
+    padding: PairPerAxis = 1
 
     def space_shape(self, x):
         around = zip(x[1:-1], self.padding, strict=True)
@@ -170,7 +174,7 @@ class UpSampling(Spatial):
     """The base of UpSampling1D, UpSampling2D and UpSampling3D."""
 
     formula = "y = x, every position repeated size times"
-    size: "PerAxis" = 2
+    size: PerAxis = 2
 
     def space_shape(self, x):
         grown = zip(x[1:-1], self.size, strict=True)

@@ -1,5 +1,7 @@
 """How a value in a layer's config becomes a setting: checked against its annotation, never trusted."""
 
+import re
+
 from weightscope.errors import Unreadable
 
 MISSING = object()
@@ -24,6 +26,7 @@ def settings_of(layer_class):
     for base in reversed(layer_class.__mro__):
         for name, annotation in base.__dict__.get("__annotations__", {}).items():
             text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
+            text = re.sub(r"[\w.]+\.(?=\w)", "", text)  # weightscope.Layer is a Layer
             found[name] = (text, getattr(layer_class, name, MISSING))
     return found
 

@@ -1,7 +1,6 @@
 """What there is to say about a model, before any format says it: a tree of blocks, one for each layer."""
 
 import re
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from weightscope.layers.core import InputLayer
@@ -12,20 +11,16 @@ from weightscope.show.wording import axes_text, shape_text
 SHOWN = (bool, int, float, str, tuple)  # kinds of settings that are values, and no layers
 
 
-@dataclass
 class Call:
     """One call of a layer: its ``path``, what it is called ``on``, the shape of the one input, and of the output.
 
     ``on`` are paths of calls; ``lstm[1]`` is the second output of ``lstm``. ``given`` is None for several inputs.
     """
 
-    path: str
-    on: list[str]
-    given: object
-    shape: object
+    def __init__(self, path, on, given, shape):
+        self.path, self.on, self.given, self.shape = path, on, given, shape
 
 
-@dataclass(eq=False)
 class Block:
     """One layer and what a report says of it.
 
@@ -34,13 +29,9 @@ class Block:
     ``follows``: whether it is called once, on the layer listed before it and on nothing else.
     """
 
-    layer: object
-    path: str
-    attribute: str
-    trains: bool
-    calls: list[Call]
-    parts: list["Block"] = field(default_factory=list)
-    follows: bool = False
+    def __init__(self, layer, path, attribute, trains, calls):
+        self.layer, self.path, self.attribute, self.trains, self.calls = layer, path, attribute, trains, calls
+        self.parts, self.follows = [], False
 
     @property
     def parameters(self):

@@ -29,7 +29,7 @@ class Page:
         """Print one line of pieces, two blanks between them; empty ones are left out. Folded parts hang by two."""
         pieces = [piece if isinstance(piece, tuple) else (piece, "") for piece in pieces]
         pieces = [piece for piece in pieces if piece[0]]
-        for number, (start, end) in enumerate(folds(plain(pieces), self.width - indent)):
+        for number, (start, end) in enumerate(folds(plain(pieces), max(self.width - indent, LEAST_WIDTH // 2))):
             self.write(pieces, start, end, indent + 2 * (number > 0))
 
     def raw(self, lines, indent=0):

@@ -2,7 +2,6 @@
 
 import itertools
 import sys
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,20 +11,15 @@ SLICE = 1 << 20  # values held in float64 at a time
 WRITTEN_OUT = 256  # up to so many values of one block are written in full
 
 
-@dataclass
 class Statistics:
     """What a weight's values are like: ``min``, ``max``, ``mean``, ``std`` of the finite ones, None without any.
 
     ``zeros``, ``nan``, ``infinite``: how many there are of each.
     """
 
-    min: float | None = None
-    max: float | None = None
-    mean: float | None = None
-    std: float | None = None
-    zeros: int = 0
-    nan: int = 0
-    infinite: int = 0
+    def __init__(self):
+        self.min = self.max = self.mean = self.std = None
+        self.zeros = self.nan = self.infinite = 0
 
 
 def statistics(array):

@@ -132,7 +132,13 @@ def roll(x, shift, axis=None):
 @operation
 def rot90(array, k=1, axes=(0, 1)):
     """y = array turned k times by 90 degrees in the plane of axes"""
-    return np.rot90(array, k, axes)
+    if k % 4 != 2:
+        return np.rot90(array, k, axes)
+    # Keras 3.15 reads the array that it has turned once as if it had not been (backend/tensorflow/numpy.py): where the
+    # plane is no square, twice is not half a turn.
+    planes = np.moveaxis(array, axes, (-2, -1))
+    once = np.rot90(planes, 1, (-2, -1)).reshape(planes.shape)
+    return np.moveaxis(np.rot90(once, 1, (-2, -1)).reshape(planes.shape), (-2, -1), axes)
 
 
 @operation(shape=same)

@@ -42,15 +42,6 @@ def full(fill_value, shape, dtype=None):
     return np.broadcast_to(tensor(fill_value, dtype or FLOATX), shape)
 
 
-@operation
-def arange(start, stop=None, step=None, dtype=None):
-    """y = start, start + step, … below stop"""
-    values = [value for value in (start, stop, step) if value is not None]
-    dtype = known(dtype) if dtype else result_type(*values)
-    start, stop = (0, start) if stop is None else (start, stop)
-    return np.arange(start, stop, 1 if step is None else step).astype(dtype)
-
-
 def _spaced_shape(start, stop, num=50, endpoint=True, dtype=None, axis=0, **_):
     shape = broadcast_shapes(shape_of(start), shape_of(stop))
     at = axis % (len(shape) + 1)
@@ -139,7 +130,17 @@ def is_in(x1, x2, assume_unique=False, invert=False):
     return np.isin(*together(x1, x2), invert=invert)
 
 
-@operation
+def _unique_shape(x, sorted=True, return_index=False, return_inverse=False, return_counts=False, axis=None, size=None,
+                  fill_value=None):  # fmt: skip
+    shape = shape_of(x)
+    y = (size,) if axis is None else tuple(size if a == axis % len(shape) else n for a, n in enumerate(shape))
+    whole = shape if axis is None else (shape[axis],)
+    found = [y, *(shape for shape, asked in (((size,), return_index), (whole, return_inverse), ((size,), return_counts))
+                  if asked)]
+    return found if len(found) > 1 else y
+
+
+@operation(shape=_unique_shape)
 def unique(x, sorted=True, return_index=False, return_inverse=False, return_counts=False, axis=None, size=None,
            fill_value=None):  # fmt: skip
     """y = the values of x, or its slices along axis, each once; and where they are, and how many"""

@@ -16,7 +16,7 @@ from weightscope.layers.operations.dtypes import (
     tensor,
     together,
 )
-from weightscope.layers.operations.table import broadcast, operations_of, same
+from weightscope.layers.operations.table import broadcast, operations_of, same, shape_of
 
 operation = operations_of("numpy")
 
@@ -163,6 +163,13 @@ def _nextafter(x1, x2):
     return cast(np.nextafter(cast(x1, "float64"), cast(x2, "float64")), x1.dtype)
 
 
+def _logaddexp2(x1, x2):
+    log2 = x1.dtype.type(np.float32(np.log(2)))  # with float32's digits even in float64, as in Keras
+    apart = x1 - x2
+    y = np.maximum(x1, x2) + np.log1p(np.exp(-np.abs(apart) * log2)) / log2
+    return np.where(np.isnan(apart), x1 + x2, y)
+
+
 def _power(x1, x2):
     # As in Keras, unsigned numbers go by int32.
     return cast(np.power(cast(x1, "int32"), cast(x2, "int32")), x1.dtype) if x1.dtype.kind == "u" else np.power(x1, x2)
@@ -186,7 +193,7 @@ _of_two("gcd", np.gcd, "y = the greatest common divisor of x1 and x2", together)
 _of_two("lcm", np.lcm, "y = the least common multiple of x1 and x2", together)
 _of_two("arctan2", np.arctan2, "y = the angle of the point (x2, x1)", _strong_float)
 _of_two("logaddexp", np.logaddexp, "y = log(exp(x1) + exp(x2))", _strong_float)
-_of_two("logaddexp2", np.logaddexp2, "y = log2(2^x1 + 2^x2)", _strong_float)
+_of_two("logaddexp2", _logaddexp2, "y = log2(2^x1 + 2^x2)", _strong_float)
 _of_two("nextafter", _nextafter, "y = the number after x1 on the way to x2", _strong_float)
 _of_two("heaviside", _heaviside, "y = 0 where x1 < 0, 1 where x1 > 0, else x2", _double)
 _of_two("hypot", np.hypot, "y = √(x1² + x2²)", _double)
@@ -255,8 +262,10 @@ for _name in ("bitwise_right_shift", "right_shift"):
     operation(_named(_shift(np.right_shift), _name, "y = x, its bits moved right by y"), shape=broadcast)
 
 
-@operation(shape=broadcast)
+@operation(shape=lambda c, x1=None, x2=None: [(None,)] * len(shape_of(c)) if x1 is None else broadcast(c, x1, x2))
 def where(condition, x1=None, x2=None):
-    """y = x1 where the condition holds, else x2"""
+    """y = x1 where the condition holds, else x2; without them, for each axis the places where it holds"""
+    if x1 is None and x2 is None:
+        return [found.astype("int32") for found in np.nonzero(condition)]
     x1, x2 = promoted(x1, x2)
     return np.where(_as_bool(condition), x1, x2)

@@ -90,8 +90,8 @@ def window_of(window, sequence_length, fft_length, dtype):
         return np.ones(fft_length, dtype)
     if isinstance(window, str):
         share = {"hann": 0.5, "hamming": 0.54}[window]
-        turn = 2 * np.pi * np.arange(sequence_length) / (sequence_length + sequence_length % 2 - 1 + (
-            1 - sequence_length % 2))
+        # A periodic window of even length; of odd length TensorFlow's is not.
+        turn = 2 * np.pi * np.arange(sequence_length) / (sequence_length - sequence_length % 2)
         window = share - (1 - share) * np.cos(turn)
     before = (fft_length - sequence_length) // 2
     return np.pad(np.asarray(window, dtype), (before, fft_length - sequence_length - before))

@@ -6,7 +6,7 @@ from weightscope.errors import NotReplayable
 from weightscope.kernels.convolve import convolve, depthwise
 from weightscope.kernels.resize import resize as resized
 from weightscope.kernels.windows import output_lengths
-from weightscope.layers.operations.dtypes import as_float, cast, is_whole, result_type
+from weightscope.layers.operations.dtypes import as_float, cast, result_type
 from weightscope.layers.operations.table import operations_of, same, shape_of
 from weightscope.layers.operations.windows import per_axis
 
@@ -64,11 +64,7 @@ def _resize(images, size, interpolation, antialias, aspect, fill_value):
         # Keras pads both sides by the same, half of what is missing (backend/tensorflow/image.py).
         top, left = int((max(height, tall) - height) / 2), int((max(width, wide) - width) / 2)
         images = np.pad(images, [(0, 0), (top, top), (left, left), (0, 0)], constant_values=fill_value)
-    # tf.image.resize returns float32 for everything but nearest, and the very image where the size is the same.
-    if interpolation == "nearest" or images.shape[1:3] == tuple(size):
-        floats = images.dtype if interpolation == "nearest" else "float32"
-        return resized(images, size, "nearest").astype(floats)
-    return resized(images.astype("float32"), size, interpolation, antialias)
+    return resized(images, size, interpolation, antialias)
 
 
 def _padded_size(height, width, channels, top_padding=None, left_padding=None, bottom_padding=None,
@@ -254,5 +250,4 @@ def ssim(image1, image2, max_val=1.0, filter_size=11, filter_sigma=1.5, k1=0.01,
     spread = blurred(x * x) - mean1 * mean1 + (blurred(y * y) - mean2 * mean2) + c2
     found = (2 * both + c1) * (2 * (blurred(x * y) - both) + c2) / ((mean1 * mean1 + mean2 * mean2 + c1) * spread)
     found = np.mean(found, axis=(1, 2, 3))
-    return cast(np.asarray(found[0] if one else found), image1.dtype) if not is_whole(image1) else (
-        cast(np.asarray(found[0] if one else found), image1.dtype))
+    return cast(np.asarray(found[0] if one else found), image1.dtype)

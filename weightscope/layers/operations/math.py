@@ -136,10 +136,10 @@ def erfinv(x):
     wide = np.abs(cast(x, "float64"))
     rest = np.log((1 - wide) * (1 + wide))
     # Winitzki's approximation, to two digits (https://en.wikipedia.org/wiki/Error_function#Numerical_approximations);
-    # each of Newton's steps doubles them.
+    # Newton's steps double them, but not at once where erf is flat.
     half = 2 / (np.pi * 0.147) + rest / 2
     y = np.sqrt(np.maximum(np.sqrt(np.maximum(half * half - rest / 0.147, 0)) - half, 0))
-    for _ in range(4):
+    for _ in range(9):
         step = ((1 - wide) - _erfc_double(y)) / (2 / np.sqrt(np.pi) * np.exp(-y * y))
         y = y - step
     y = np.where(wide == 1, np.inf, np.where(wide > 1, np.nan, y))

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from weightscope.layers.operations.dtypes import as_double, cast, is_whole, result_type, tensor, together
+from weightscope.layers.operations.dtypes import as_double, cast, is_whole, result_type, tensor, together, widened
 from weightscope.layers.operations.table import broadcast_shapes, operations_of, shape_of
 
 operation = operations_of("numpy")
@@ -159,5 +159,5 @@ def corrcoef(x):
 @operation
 def trace(x, offset=0, axis1=0, axis2=1):
     """y = Σ of the diagonal of x in the plane of two axes"""
-    dtype = {"bool": "int32", "int8": "int32", "int16": "int32", "uint8": "uint32", "uint16": "uint32"}.get(x.dtype.name)
-    return np.trace(x, offset, axis1, axis2, dtype=dtype or x.dtype)
+    x = widened(x)
+    return np.trace(x, offset, axis1, axis2, dtype=x.dtype)

@@ -2,7 +2,8 @@
 
 ``operation = operations_of("numpy")`` makes a decorator; ``@operation`` enters a function for the class of the same
 name in ``keras.src.ops.numpy``, spelled in lower case: ``expand_dims`` is ``ExpandDims``. The function takes what
-Keras hands to the operation's ``call`` first, then its settings by the names of the config. Its docstring is the formula.
+Keras hands to the operation's ``call`` first, then its settings by the names of the config. Its docstring is the
+formula.
 """
 
 import inspect
@@ -13,7 +14,7 @@ import numpy as np
 from weightscope.errors import NotReplayable
 from weightscope.layers.base import MOST_VALUES, Layer, add_operation
 from weightscope.layers.constants import revived
-from weightscope.layers.structure import flatten, flatten_shapes, is_shape, map_structure
+from weightscope.layers.structure import flatten_shapes, is_shape, map_structure
 
 PROBES = ((2, 3), (12, 24))  # sizes that stand in for unknown ones; the second pair divides well
 MOST_PROBED = 2**24  # values in the arrays of one probe
@@ -134,7 +135,7 @@ def _equal(value, default):
 
 
 def _probed(function, args, kwargs):
-    """Return the output shapes of ``function`` by running it on zeros; unknown sizes are those that follow a probe's."""
+    """Return the output shapes of ``function`` by running it on zeros; what follows a probe's size is unknown."""
     for sizes in PROBES:
         found = [_probe(function, args, kwargs, size) for size in sizes]
         if None not in found:
@@ -143,8 +144,8 @@ def _probed(function, args, kwargs):
 
 
 def _probe(function, args, kwargs, size):
-    shapes = [leaf for leaf in _shapes_in([args, kwargs])]
-    if sum(math.prod(size if n is None else n for n in shape) for shape in shapes) > MOST_PROBED:
+    sizes = (math.prod(size if n is None else n for n in shape) for shape in _shapes_in([args, kwargs]))
+    if sum(sizes) > MOST_PROBED:
         return None
     for dtype in ("float32", "int32"):
         def zeros(shape, dtype=dtype):
@@ -183,9 +184,3 @@ def _followed(one, two):
     if isinstance(one, dict):
         return {key: _followed(one[key], two[key]) for key in one}
     return [_followed(a, b) for a, b in zip(one, two)]
-
-
-def no_tensors(*values):
-    """Raise NotReplayable where an argument that must be a constant is a tensor."""
-    if any(isinstance(leaf, np.ndarray) and leaf.ndim for leaf in flatten(values)):
-        raise NotReplayable("a setting is a tensor")

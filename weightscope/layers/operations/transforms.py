@@ -62,10 +62,12 @@ def _inside(position, length, fill_mode):
     if fill_mode == "reflect":
         return _reflected(position, length)
     if fill_mode == "wrap":
-        position = np.where(position < 0, position + length * (np.trunc(-position / length) + 1), position) if (
-            length > 1) else np.zeros_like(position)
-        position = np.where(position > length - 1, position - length * np.trunc(position / length), position)
-        return np.clip(position, 0, length - 1) if length > 1 else position
+        if length <= 1:
+            return np.zeros_like(position)
+        below = position + length * (np.trunc(-position / F(length - 1)) + 1)
+        above = position - length * np.trunc(position / F(length - 1))
+        position = np.where(position < 0, below, np.where(position > length - 1, above, position))
+        return np.clip(position, 0, length - 1)
     return np.clip(position, 0, length - 1) if fill_mode == "nearest" else position
 
 
@@ -140,7 +142,7 @@ def _neighbours(point, order):
 
 
 def _held(index, n, fill_mode):
-    """Return indices within an axis of ``n`` and which of them count (``map_coordinates``, backend/tensorflow/image.py)."""
+    """Return indices within an axis of ``n`` and which of them count, as Keras' ``map_coordinates`` does."""
     everywhere = np.ones(index.shape, bool)
     if fill_mode == "constant":
         return np.clip(index, 0, n - 1), (index >= 0) & (index < n)

@@ -1,0 +1,72 @@
+"""Many layers on one input against Keras, in one model: for layers whose inputs are text, or that ``adapt`` first."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from agreement import assert_close
+
+from weightscope import binding, files, loading, replaying
+
+
+def agree_side_by_side(layers, x, folder, tolerance=None, h5=True):
+    """Hold each of ``layers``, Keras layers or functions of tensors, against Keras on the same input.
+
+    ``x``: an array, of text too, or a list of arrays. The one model of all is saved as ``.keras``, replayed, and
+    compared output by output; every format is read back with nothing left over. Returns our outputs. ``h5``: whether
+    Keras can write these layers to ``.h5``.
+    """
+    keras.backend.clear_session()
+    x = x if isinstance(x, list) else [x]
+    inputs = [keras.Input(item.shape[1:], dtype="string" if is_text(item) else str(item.dtype)) for item in x]
+    model = keras.Model(inputs, [layer(inputs if len(x) > 1 else inputs[0]) for layer in layers])
+    given = [tf.constant(item) if is_text(item) else item for item in x]
+    theirs = model.predict(given, verbose=0)
+    model.save(folder / "model.keras")
+    opened = loading.load(folder / "model.keras")
+    assert opened.count_params() == model.count_params()
+    trace = replaying.replay(opened, x)
+    assert not trace.missing, trace.missing
+    shapes = opened.output_shape(opened.shapes([item.shape for item in x]))
+    for layer, a, b, shape in zip(layers, trace.output, _as_list(theirs, len(layers)), shapes, strict=True):
+        what = layer.get_config() if isinstance(layer, keras.Layer) else layer
+        _agrees(what, a, b, shape, tolerance)
+    _nothing_is_left(opened, model, folder, h5)
+    return trace.output
+
+
+def is_text(x):
+    """Tell whether an array holds text."""
+    return x.dtype.kind in "OSU"
+
+
+def _as_list(outputs, count):
+    return [outputs] if count == 1 and not isinstance(outputs, list) else outputs
+
+
+def _agrees(what, a, b, shape, tolerance):
+    try:
+        assert len(shape) == a.ndim and all(n in (None, m) for n, m in zip(shape, a.shape)), (shape, a.shape)
+        if is_text(b):
+            assert a.tolist() == b.tolist()
+        else:
+            assert_close(a, b, tolerance)
+    except AssertionError as error:
+        raise AssertionError(f"{what}: {error}") from error
+
+
+def _nothing_is_left(opened, model, folder, h5):
+    ledgers = [opened.ledger]
+    model.save_weights(folder / "model.weights.h5")
+    with files.read(folder / "model.weights.h5") as saved:
+        ledgers.append(binding.bind(loading.build(loading.translated(opened.saved)[0]), saved))
+    if h5:
+        model.save(folder / "model.h5")
+        ledgers.append(loading.load(folder / "model.h5").ledger)
+    for ledger in ledgers:
+        assert ledger.closes and not ledger.unclaimed and not ledger.problems, ledger
+
+
+def adapted(layer, data):
+    """Return a Keras layer that has learned from ``data``."""
+    layer.adapt(np.asarray(data))
+    return layer
