@@ -1,5 +1,7 @@
 """Keeps what the READMEs show true: the output under each ``$ weightscope …`` is what the command prints.
 
+So is what stands between ``<!-- weightscope … -->`` and ``<!-- end -->``: tables that Markdown shows as such.
+
 ``python tests/fresh_readme.py`` writes them anew; ``test_readme.py`` fails where they are stale.
 """
 
@@ -13,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 READMES = (ROOT / "README.md", ROOT / "sample_models" / "README.md")
 BLOCK = re.compile(r"```console\n(\$ .*?)```", re.DOTALL)
+TABLE = re.compile(r"<!-- (weightscope .*?) -->\n.*?<!-- end -->", re.DOTALL)
 
 
 def commands(text):
@@ -39,7 +42,10 @@ def fresh(text):
         shown = [line for line in match[1].splitlines() if line.startswith("$ ")]
         return "```console\n" + "".join(f"{line}\n{printed(line[2:])}" for line in shown) + "```"
 
-    return BLOCK.sub(block, text)
+    def table(match):
+        return f"<!-- {match[1]} -->\n{printed(match[1])}<!-- end -->"
+
+    return TABLE.sub(table, BLOCK.sub(block, text))
 
 
 def main():

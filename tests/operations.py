@@ -77,7 +77,9 @@ class Op:
     def on_arrays(self):
         """Return what the function makes of the arrays themselves, outside a model."""
         values = iter(self.inputs())
-        args = [next(values) if isinstance(arg, (tuple, np.ndarray)) else getattr(arg, "value", arg) for arg in self.args]
+        args = [
+            next(values) if isinstance(arg, (tuple, np.ndarray)) else getattr(arg, "value", arg) for arg in self.args
+        ]
         found = self.keras_function()(*map(keras.ops.convert_to_tensor, args), **self.settings)
         return keras.tree.map_structure(keras.ops.convert_to_numpy, found)
 
@@ -89,7 +91,7 @@ def op(function, *args, free=True, tolerance=None, symbolic=True, **settings):
 
 def ops(*found):
     """Decorator: run the test with the Ops, ``TOGETHER`` of them in one model, for a model costs much time."""
-    groups = [found[start:start + TOGETHER] for start in range(0, len(found), TOGETHER)]
+    groups = [found[start : start + TOGETHER] for start in range(0, len(found), TOGETHER)]
     return pytest.mark.parametrize("cases", groups, ids=[f"{group[0]} …" for group in groups])
 
 
@@ -126,7 +128,7 @@ def agree_with_keras(cases, folder, in_model=True):
         except (AssertionError, TypeError, ValueError) as error:
             wrong.append(f"{case}: {type(error).__name__} {' '.join(str(error).split())[:300]}")
     assert not wrong, "\n".join(wrong)
-    return list(zip(trace.output, theirs))[:len(cases)]
+    return list(zip(trace.output, theirs))[: len(cases)]
 
 
 def assert_same(ours, theirs, tolerance=None):

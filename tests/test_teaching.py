@@ -55,7 +55,8 @@ TOKENS = [np.array([[3, 1, 4, 1, 5, 0], [2, 7, 0, 0, 0, 0]], "int32"),
 
 
 @pytest.mark.parametrize("kind", ["keras", "h5"])
-@pytest.mark.parametrize("settings", [{}, {"normalize_first": True, "activation": "gelu"}, {"dtype": "float64"}], ids=str)
+@pytest.mark.parametrize("settings", [{}, {"normalize_first": True, "activation": "gelu"}, {"dtype": "float64"}],
+                         ids=str)
 def test_a_transformer_block_agrees_with_keras(tmp_path, settings, kind):
     model = transformer(**settings)
     path = saved(model, tmp_path / f"model.{kind}")
@@ -112,6 +113,20 @@ def test_inspect_and_predict_on_the_command_line(tmp_path):
         np.save(tmp_path / f"{name}.npy", array)
     inputs = [f"--input={name}={tmp_path / name}.npy" for name in ("tokens", "keep")]
     assert run("predict", path, *inputs, *TEACH).returncode == 0
+
+
+def test_a_class_of_the_users_has_its_page(tmp_path):
+    done = run("layers", *TEACH)
+    assert re.search(r"^numpy_layers  3 classes\n +yours +TransformerBlock, Stack, own>Dense$", done.stdout, re.M)
+    done = run("layers", "Stack", *TEACH)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^  shift +\(units\) +non-trainable$", done.stdout, re.M)
+    assert re.search(r"^  heads/container_1/dense +Dense$", done.stdout, re.M)
+    (tmp_path / "own.py").write_text("import weightscope\n\n\n@weightscope.keras_layer\nclass Odd(weightscope.Layer):\n"
+                                     "    table: dict\n")
+    for layout, said in (("terminal", "could not be built: Unreadable"), ("json", '"problem": "Unreadable')):
+        done = run("layers", "Odd", "--layers", str(tmp_path / "own.py"), "--format", layout)
+        assert done.returncode == 0 and said in done.stdout.replace("\n    ", " ")
 
 
 def test_a_class_never_takes_the_place_of_keras_own(tmp_path):
@@ -198,13 +213,14 @@ def test_what_is_wrong_in_a_file_is_one_line(tmp_path, text, said):
     ("def weight_specs(self):\n        return missing", Unreadable, "NameError: .*missing.*own.py:8"),
     ("def sub_layers(self):\n        return {'a': 1}", Unreadable, "sub_layers gives int"),
     ("def forward(self, x):\n        raise RuntimeError('no')", NotReplayable, "RuntimeError: no .own.py:8"),
-    ("def forward(self, x):\n        return x[:, :1]", NotReplayable, r"its shape says \(2, 3\), its forward gave \(2, 1\)"),
+    ("def forward(self, x):\n        return x[:, :1]", NotReplayable,
+     r"its shape says \(2, 3\), its forward gave \(2, 1\)"),
     ("units: int", Unreadable, "'units' is missing"),
     ("def sub_layers(self):\n        return {'a': self.sub_layer('Dence')}", NotReplayable, "class Dence is not known"),
 ])
 def test_what_is_wrong_in_a_class_names_it_and_its_line(tmp_path, body, error, said):
-    head = "import weightscope\n\n\n@weightscope.keras_layer\nclass Mine(weightscope.Layer):\n    formula = 'y = x'\n    "
-    (tmp_path / "own.py").write_text(head + body + "\n")
+    head = "import weightscope\n\n\n@weightscope.keras_layer\nclass Mine(weightscope.Layer):\n    formula = 'y = x'\n"
+    (tmp_path / "own.py").write_text(f"{head}    {body}\n")
     run_file(tmp_path / "own.py")
     with pytest.raises(error, match=said):
         layer_from({"class_name": "Mine", "module": "my", "config": {"name": "m"}})(np.ones((2, 3), "float32"))

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from weightscope.replaying import Trace, predict, replay
 
 __all__ = [
-    "Activation", "Functional", "Layer", "Model", "Sequential", "Trace", "Weight", "keras_lambda", "keras_layer", "load",
-    "predict", "replay",
+    "Activation", "Functional", "Layer", "Model", "Sequential", "Trace", "Weight", "keras_lambda", "keras_layer",
+    "load", "predict", "replay",
 ]
 
 

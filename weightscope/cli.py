@@ -8,9 +8,12 @@ import traceback
 import click
 
 from weightscope import __version__
-from weightscope.commands import inspect, predict, verify
+from weightscope.commands import inspect, layers, predict, verify
 from weightscope.errors import WeightscopeError
 from weightscope.show.names import did_you_mean, printable
+
+# Before NumPy is loaded: its BLAS would start a thread for each core, and spin; weightscope keeps cores busy by itself.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 INTERRUPTED, CLOSED_PIPE, BUG = 130, 141, 70
 
@@ -81,5 +84,5 @@ def main():
     """
 
 
-for command in (inspect.command, predict.command, verify.command):
+for command in (inspect.command, predict.command, verify.command, layers.command):
     main.add_command(command)

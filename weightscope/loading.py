@@ -2,6 +2,7 @@
 
 from weightscope import binding, dialects, files
 from weightscope.errors import Unreadable, WeightscopeError
+from weightscope.layers import families
 from weightscope.layers.base import Unknown, layer_from
 from weightscope.layers.models import Loose, Model
 from weightscope.user_code import is_of_user
@@ -40,6 +41,7 @@ def translated(saved):
 
 def build(config):
     """Build the layers of a config in Keras 3 words: a Model, or Unknown for a class of somebody's own."""
+    families.bring(config)
     layer = layer_from(config)
     if is_of_user(layer) and not isinstance(layer, Model):
         found = Unknown({"not_replayable": f"its class {layer.class_name} is taught as a layer, and the file does"

@@ -1,9 +1,13 @@
 """Model and inputs in, Trace out: the whole of ``predict``, by hand, in NumPy."""
 
+import math
+from threading import Lock
+
 import numpy as np
 
+from weightscope import cores
 from weightscope.errors import NotReplayable
-from weightscope.layers.structure import flatten
+from weightscope.layers.structure import flatten, flatten_shapes, map_structure
 
 
 class Trace(dict):
@@ -43,14 +47,63 @@ def replay(model, inputs, given=None):
     ``given``: a Trace whose values take the place of ours for the nodes behind them, so that each layer is judged in
     isolation. A layer that cannot be replayed, and all behind it, is in ``trace.missing``.
     """
+    parts = _shares(model, inputs)
+    if len(parts) == 1:
+        return cores.in_parallel(lambda _: _traced(model, inputs, given), parts)[0]
+    trace, lock = Trace(), Lock()
+    outputs = cores.in_parallel(
+        lambda part: _trace_share(model, _cut(inputs, part), _cut(given, part), part, parts[-1].stop, trace, lock), parts)
+    trace.output = next((found for found in outputs if _problem(found)), None) or concatenate(outputs)
+    return trace
+
+
+def _traced(model, inputs, given):
     trace = Trace()
     for path, outputs in steps(model, inputs, given, trace):
-        problem = _problem(outputs)
-        if problem:
-            trace.missing[path] = _reason(path, problem)
-        else:
-            trace[path] = outputs
+        _note(trace, path, outputs)
     return trace
+
+
+def _note(trace, path, outputs):
+    problem = _problem(outputs)
+    if problem:
+        trace.missing[path] = _reason(path, problem)
+    else:
+        trace[path] = outputs
+
+
+def _trace_share(model, inputs, given, part, samples, trace, lock):
+    """Run a share of the batch, and write its outputs into their place in the trace of the whole batch."""
+    own = Trace()
+    for path, outputs in steps(model, inputs, given, own):
+        with lock:
+            if path not in trace and path not in trace.missing:
+                _note(trace, path, outputs if _problem(outputs) else map_structure(
+                    lambda x: np.empty((samples, *x.shape[1:]), x.dtype), outputs))
+        for whole, share in zip(flatten(trace.get(path, [])), flatten(outputs)):
+            whole[part] = share
+    return own.problem or own.output
+
+
+def _shares(model, inputs):
+    """Return slices of the batch for the cores: one for all of it where a layer may mix samples."""
+    leaves = [np.asarray(leaf) for leaf in flatten(inputs)]
+    samples = len(leaves[0]) if leaves and leaves[0].ndim else 1
+    whole = [slice(0, samples)]
+    if samples < 2 or not all(layer.keeps_samples_apart for layer in model.with_parts()):
+        return whole
+    shapes = model.shapes([(1, *leaf.shape[1:]) for leaf in leaves])
+    if None in shapes.values():
+        return whole
+    flat = flatten_shapes(list(shapes.values()))
+    if any(len(shape) < 2 or None in shape for shape in flat):
+        return whole
+    return cores.shares(samples, sum(math.prod(shape) for shape in flat))
+
+
+def _cut(structure, part):
+    """Return the samples of a slice, of an array or of a structure or Trace of arrays."""
+    return None if structure is None else map_structure(lambda x: x[part], structure)
 
 
 def _problem(outputs):
@@ -83,7 +136,10 @@ def predict(model, inputs, batch_size=32):
 
     ``inputs`` as for ``replay``; they are run ``batch_size`` samples at a time. Raises NotReplayable, naming the layer.
     """
-    batches = [_outputs(model, batch) for batch in batches_of(inputs, batch_size)]
+    batches = []
+    for batch in batches_of(inputs, batch_size):
+        shared = _shares(model, batch)
+        batches += cores.in_parallel(lambda share, batch=batch: _outputs(model, _cut(batch, share)), shared)
     return concatenate(batches)
 
 
@@ -96,9 +152,8 @@ def _outputs(model, inputs):
 
 def batches_of(inputs, batch_size):
     """Yield slices of ``batch_size`` samples of an array, or of a list or mapping of arrays."""
-    leaves = flatten(inputs)
-    for start in range(0, max(len(leaves[0]), 1), batch_size):
-        yield _map(lambda x, start=start: x[start:start + batch_size], inputs)
+    for start in range(0, max(len(flatten(inputs)[0]), 1), batch_size):
+        yield _cut(inputs, slice(start, start + batch_size))
 
 
 def concatenate(batches):
@@ -109,11 +164,3 @@ def concatenate(batches):
     if isinstance(first, (list, tuple)):
         return [concatenate([batch[i] for batch in batches]) for i in range(len(first))]
     return np.concatenate(batches) if len(batches) > 1 else first
-
-
-def _map(function, inputs):
-    if isinstance(inputs, dict):
-        return {key: function(x) for key, x in inputs.items()}
-    if isinstance(inputs, (list, tuple)):
-        return [function(x) for x in inputs]
-    return function(inputs)

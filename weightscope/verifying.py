@@ -56,20 +56,15 @@ def _with_batch(arrays):
 def _check_safe(model, custom_objects):
     if isinstance(model, Loose):
         raise Unsupported(f"{model.saved.path}: nothing to verify: {model.refusal()}")
-    for layer in all_layers(model):
+    for layer in model.with_parts():
         if not isinstance(layer, Model) and holds_code(layer.config):
             raise Unsafe(f"{model.saved.path}: layer {layer.name!r} holds Python code; it is not handed to Keras")
-        if not custom_objects and (is_of_user(layer) or (isinstance(layer, Unknown) and not _of_keras(layer.module))):
+        if not custom_objects and (is_of_user(layer) or isinstance(layer, Unknown)) and not _keras_finds(layer.module):
             raise Unsupported(f"{model.saved.path}: layer {layer.name!r}: Keras cannot load class {layer.class_name}"
                               " without your code: --custom-objects FILE")
 
 
-def _of_keras(module):
-    return module is None or str(module).split(".")[0] in ("keras", "tf_keras", "builtins")
-
-
-def all_layers(layer):
-    """Yield a layer and every layer inside it."""
-    yield layer
-    for part in layer.parts.values():
-        yield from all_layers(part)
+def _keras_finds(module):
+    # These packages Keras imports by itself (keras/src/saving/serialization_lib.py, _retrieve_class_or_fn).
+    return module is None or str(module).split(".")[0] in (
+        "keras", "tf_keras", "builtins", "keras_hub", "keras_cv", "keras_nlp")

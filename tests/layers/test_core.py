@@ -1,8 +1,10 @@
 """Core layers against Keras."""
 
+import keras
 import numpy as np
 import pytest
 from agreement import Case, agrees_with_keras, cases
+from side_by_side import agree_side_by_side
 
 pytestmark = pytest.mark.keras
 
@@ -22,9 +24,21 @@ INTEGERS = np.array([[0, 3, 1], [2, 0, 0]], "int32")
     Case("EinsumDense", (4, 5, 6), {"equation": "abc,cde->abde", "output_shape": (None, 2, 3), "bias_axes": "de"}),
     Case("Embedding", INTEGERS, {"input_dim": 4, "output_dim": 2}),
     Case("Embedding", INTEGERS, {"input_dim": 4, "output_dim": 2, "mask_zero": True}),
+    Case("ReversibleEmbedding", INTEGERS, {"input_dim": 4, "output_dim": 2}),
+    Case("ReversibleEmbedding", INTEGERS, {"input_dim": 4, "output_dim": 2, "tie_weights": False, "mask_zero": True}),
     Case("Masking", np.array([[[1, 2], [0, 0]], [[3, 3], [3, 0]]], "float32"), {"mask_value": 0.0}),
     Case("Masking", np.array([[[1, 2], [0, 0]], [[3, 3], [3, 0]]], "float32"), {"mask_value": 3}),
     Case("Identity", (2, 3)),
 )
 def test_layer_agrees_with_keras(case, tmp_path):
     agrees_with_keras(case, tmp_path)
+
+
+@pytest.mark.parametrize("settings", [
+    {}, {"tie_weights": False}, {"logit_soft_cap": 0.5}, {"reverse_dtype": "float64", "tie_weights": False},
+    {"mask_zero": True}, {"dtype": "mixed_float16"},
+], ids=str)
+def test_reversible_embedding(settings, tmp_path):
+    embedding = keras.layers.ReversibleEmbedding(4, 3, **settings)
+    embedding.build(None)
+    agree_side_by_side([lambda x: embedding(embedding(x), reverse=True)], INTEGERS, tmp_path)

@@ -156,3 +156,13 @@ def test_by_hand():
     np.testing.assert_array_equal(crop(np.arange(12.0).reshape(1, 3, 4, 1)).ravel(), [5, 6])
     contrast = layer_from({"class_name": "AutoContrast", "config": {"name": "a"}})
     np.testing.assert_array_equal(contrast(np.array([10.0, 20, 30]).reshape(1, 3, 1, 1)).ravel(), [0, 127.5, 255])
+
+
+@pytest.mark.parametrize("class_name, settings", [
+    (CLAHE, {"tile_grid_size": [10**6, 10**6]}), (CLAHE, {"tile_grid_size": [0, 1]}), (CLAHE, {"tile_grid_size": [1]}),
+    ("Resizing", {"height": 10**9, "width": 10**9}), ("Resizing", {"height": -1, "width": 2}),
+    ("AutoContrast", {"value_range": ["a", "b"]}),
+])
+def test_settings_of_damaged_files(class_name, settings):
+    with pytest.raises(NotReplayable):
+        layer_from({"class_name": class_name, "config": {"name": "x", **settings}})(IMAGES)

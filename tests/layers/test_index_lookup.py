@@ -141,6 +141,7 @@ def test_an_h5_without_the_vocabulary_is_refused(tmp_path):
     ({"vocabulary": ["a"], "output_mode": "tf_idf"}, ["a"], "idf_weights"),
     ({"vocabulary": ["a"], "num_oov_indices": 0}, ["a", "b"], "b'b' is not in the vocabulary"),
     ({"vocabulary": ["a", "a"]}, ["a"], "twice"),
+    ({"vocabulary": ["a"], "num_oov_indices": 10**12, "output_mode": "count"}, ["a"], "values"),
 ])
 def test_what_is_refused(settings, x, reason):
     lookup = layer_from({"class_name": "StringLookup", "config": {"name": "s", **settings}})
@@ -150,7 +151,7 @@ def test_what_is_refused(settings, x, reason):
 
 @pytest.mark.parametrize("settings, reason", [
     ({"standardize": {"class_name": "function"}}, "Python code"), ({"output_mode": "one_hot"}, "ragged"),
-    ({"split": "sentence"}, "fit"),
+    ({"split": "sentence"}, "fit"), ({"ngrams": [0]}, "runs of 0 tokens"),
 ])
 def test_what_text_vectorization_refuses(settings, reason):
     config = {"name": "t", "vocabulary": ["a"], **settings}

@@ -23,8 +23,10 @@ from weightscope.layers.operations import Operation
 pytestmark = pytest.mark.keras
 
 EXCUSED = {
-    **dict.fromkeys(("AssociativeScan", "Cond", "ForiLoop", "JVP", "Map", "Scan", "Switch", "VectorizedMap", "WhileLoop"),
-                    "holds Python functions, which are never run"),
+    **dict.fromkeys(
+        ("AssociativeScan", "Cond", "ForiLoop", "JVP", "Map", "Scan", "Switch", "VectorizedMap", "WhileLoop"),
+        "holds Python functions, which are never run",
+    ),
     "Arange": "has no symbolic form: Keras asks a symbolic tensor for its value",
     "ElasticTransform": "draws random numbers",
     "Function": "abstract: the base of Functional",
@@ -42,7 +44,9 @@ NOT_IN_MODELS = [
     op("isin", ROW, Fixed(np.array([2.5, 4.0], "float32")), free=False),
     op("isin", ROW, Fixed(np.array([2.5, 4.0], "float32")), invert=True, free=False),
     op("kron", (3, 2), (2, 4), free=False),
-    op("conv_transpose", (2, 4, 5, 3), (3, 2, 6, 3), strides=2, padding="same", data_format="channels_last", free=False),
+    op(
+        "conv_transpose", (2, 4, 5, 3), (3, 2, 6, 3), strides=2, padding="same", data_format="channels_last", free=False
+    ),
     op("conv_transpose", (2, 4, 3), (3, 6, 3), strides=3, output_padding=1, data_format="channels_last", free=False),
     op("histogram", ROW, bins=4, free=False),
     op("nanquantile", GAPS, 0.3, axis=1),
@@ -135,8 +139,15 @@ def test_masks_end_at_operations(tmp_path):
     x = keras.Input((4, 3))
     masked = keras.layers.Masking()(x)
     pool = keras.layers.GlobalAveragePooling1D()
-    model = keras.Model(x, [pool(masked), pool(masked * 1.0), pool(keras.ops.convert_to_tensor(masked)),
-                            pool(keras.ops.cast(masked, "float32"))])
+    model = keras.Model(
+        x,
+        [
+            pool(masked),
+            pool(masked * 1.0),
+            pool(keras.ops.convert_to_tensor(masked)),
+            pool(keras.ops.cast(masked, "float32")),
+        ],
+    )
     values = np.ones((2, 4, 3), "float32")
     values[:, 2:] = 0
     model.save(tmp_path / "model.keras")
@@ -147,18 +158,27 @@ def test_masks_end_at_operations(tmp_path):
 
 def test_constants_are_made_from_their_words():
     words = keras.saving.serialize_keras_object(
-        {"a": [np.array([1.5], "float64"), slice(1, None, 2), ...], "b": b"x", "c": (None, keras.ops.ones((2,)))})
+        {"a": [np.array([1.5], "float64"), slice(1, None, 2), ...], "b": b"x", "c": (None, keras.ops.ones((2,)))}
+    )
     made = revived(json.loads(json.dumps(words)))
     assert made["a"][0].dtype == "float64" and made["a"][1:] == [slice(1, None, 2), ...]
     assert made["b"] == b"x" and made["c"][0] is None and made["c"][1].tolist() == [1, 1]
     assert isinstance(revived({"class_name": "__lambda__", "config": {"value": "4wEAAA"}}), NotReplayable)
-    for wrong in ({"value": [[1], [1, 2]], "dtype": "float32"}, {"value": [1], "dtype": "nothing"}, {}, None, {"value": 1}):
+    for wrong in (
+        {"value": [[1], [1, 2]], "dtype": "float32"},
+        {"value": [1], "dtype": "nothing"},
+        {},
+        None,
+        {"value": 1},
+    ):
         with pytest.raises(Unreadable, match="is no __numpy__"):
             revived({"class_name": "__numpy__", "config": wrong})
 
 
 def operation(class_name, module="numpy", **settings):
-    return layer_from({"module": f"keras.src.ops.{module}", "class_name": class_name, "config": {"name": "x", **settings}})
+    return layer_from(
+        {"module": f"keras.src.ops.{module}", "class_name": class_name, "config": {"name": "x", **settings}}
+    )
 
 
 def test_what_cannot_be_is_refused():
@@ -200,5 +220,7 @@ def test_by_hand(cases, tmp_path):
 
 
 def test_no_keras_is_imported():
-    code = "import sys, weightscope.layers.operations; print(sorted({'keras', 'tensorflow', 'scipy'} & set(sys.modules)))"
+    code = (
+        "import sys, weightscope.layers.operations; print(sorted({'keras', 'tensorflow', 'scipy'} & set(sys.modules)))"
+    )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

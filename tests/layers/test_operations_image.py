@@ -16,8 +16,10 @@ TURN = np.array([[0.9, 0.2, 0.3, -0.1, 1.1, -0.4, 0.01, 0.002], [1, 0, 2.6, 0, 1
 
 
 @ops(
-    *(op("resize", COLOURS, Fixed((9, 4)), interpolation=i) for i in (
-        "bilinear", "nearest", "bicubic", "lanczos3", "lanczos5", "area")),
+    *(
+        op("resize", COLOURS, Fixed((9, 4)), interpolation=i)
+        for i in ("bilinear", "nearest", "bicubic", "lanczos3", "lanczos5", "area")
+    ),
     op("resize", COLOURS, Fixed((3, 4)), antialias=True),
     op("resize", BYTES, Fixed((9, 4))),
     op("resize", BYTES, Fixed((9, 4)), interpolation="nearest"),
@@ -70,8 +72,12 @@ def transforms():
             yield op("map_coordinates", (6, 7), x, order=order, fill_mode=mode, free=False)
     yield op("map_coordinates", BYTES[0, :, :, 0].astype("int32"), points, order=1, free=False)
     for method in ("linear", "cubic", "lanczos3", "lanczos5"):
-        yield op(stretched(method), COLOURS, np.array([1.3, 0.6], "float32"), np.array([0.5, -1.0], "float32"), free=False)
-    yield op(stretched("linear", False), COLOURS, np.array([0.4, 0.6], "float32"), np.array([0, 0.5], "float32"), free=False)
+        yield op(
+            stretched(method), COLOURS, np.array([1.3, 0.6], "float32"), np.array([0.5, -1.0], "float32"), free=False
+        )
+    yield op(
+        stretched("linear", False), COLOURS, np.array([0.4, 0.6], "float32"), np.array([0, 0.5], "float32"), free=False
+    )
 
 
 def stretched(method, antialias=True):

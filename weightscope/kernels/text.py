@@ -44,5 +44,10 @@ def characters(text):
 
 
 def ngrams(tokens, widths):
-    """Return all runs of ``width`` tokens, joined by a blank, first those of the first width, then the next."""
+    """Return all runs of ``width`` tokens, joined by a blank, first those of the first width, then the next.
+
+    Raises ValueError for a width below 1.
+    """
+    if any(width < 1 for width in widths):
+        raise ValueError(f"runs of {min(widths)} tokens")
     return [b" ".join(tokens[i:i + width]) for width in widths for i in range(len(tokens) - width + 1)]

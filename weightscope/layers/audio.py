@@ -95,6 +95,7 @@ class MelSpectrogram(DataLayer):
     With ``power_to_db`` the loudest value of the whole batch sets the floor, ``top_db`` below it.
     """
 
+    keeps_samples_apart = False  # power_to_db looks for the peak of the whole batch
     formula = "y = dB(|STFT(x)| ^ mag_exp · mel bands), frames of fft_length every sequence_stride"
     fft_length: int = 2048
     sequence_stride: int = 512
@@ -117,6 +118,8 @@ class MelSpectrogram(DataLayer):
 
     def forward(self, x):
         x = x if x.dtype in ("float32", "float64") else x.astype("float32")
+        if not self.fft_length // 2 < x.shape[-1] or (self.sequence_length or 1) > self.fft_length:
+            raise ValueError(f"frames of {self.fft_length} steps cannot be mirrored at the ends of {x.shape[-1]}")
         spectrum = magnitudes(x, self.fft_length, self.sequence_stride, self._taps(x.dtype))
         spectrum = spectrum ** x.dtype.type(self.mag_exp)
         high = self.max_freq or int(self.sampling_rate / 2)

@@ -14,6 +14,7 @@ import numpy as np
 from weightscope.errors import NotReplayable, Unreadable, WeightscopeError
 from weightscope.kernels.activations import activation as activation_named
 from weightscope.layers import settings, taught
+from weightscope.layers.excused import EXCUSED
 from weightscope.layers.structure import flatten, flatten_shapes, map_structure, snake_case
 from weightscope.user_code import described, is_of_user
 
@@ -22,7 +23,7 @@ MOST_VALUES = 2**30  # in one output: past that a file asks for more memory than
 _CLASSES = {}
 _OPERATIONS = {}
 _MISFITS = (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError)
-_OPERATION_MODULES = ("keras.src.ops.", "keras.src.activations.", "keras.src.quantizers.")
+OPERATION_MODULES = ("keras.src.ops.", "keras.src.activations.", "keras.src.quantizers.")
 
 
 def keras_layer(layer_class):
@@ -32,15 +33,21 @@ def keras_layer(layer_class):
     one name, ``@keras_layer("package>Class")`` answers for the class that Keras saved under that registered name only.
     """
     if isinstance(layer_class, str):
-        def enter(found):
-            taught.add_class(found, layer_class)
-            return found
-
-        return enter
+        return lambda found: _taught(found, layer_class)
     if is_of_user(layer_class):
-        taught.add_class(layer_class, layer_class.__name__)
-    else:
-        _CLASSES[layer_class.__name__] = layer_class
+        return _taught(layer_class, layer_class.__name__)
+    _CLASSES[layer_class.__name__] = layer_class
+    return layer_class
+
+
+def _taught(layer_class, name):
+    if not (isinstance(layer_class, type) and issubclass(layer_class, Layer)):
+        raise TypeError("@weightscope.keras_layer is for subclasses of weightscope.Layer")
+    taken = sorted(set(layer_class.settings()) & set(dir(Layer)))
+    if taken:
+        raise TypeError(f"setting {taken[0]!r} of {layer_class.__name__} has the name of an attribute of every Layer;"
+                        f" put it into ignored, and read self.config[{taken[0]!r}]")
+    taught.add_class(layer_class, name)
     return layer_class
 
 
@@ -78,7 +85,7 @@ def layer_from(config):
 
 def _class_of(config):
     module, registered = config.get("module"), config.get("registered_name")
-    if isinstance(module, str) and module.startswith(_OPERATION_MODULES):
+    if isinstance(module, str) and module.startswith(OPERATION_MODULES):
         return _OPERATIONS.get((module, config["class_name"].lower()))  # their names are also names of layers
     own = registered in (None, "", config["class_name"]) if module is None else (
         isinstance(module, str) and module.split(".")[0] in ("keras", "tf_keras", "builtins"))
@@ -312,6 +319,19 @@ class Layer:
         """Return ``{setting: Activation or Layer}`` of the settings that are activations."""
         return {name: getattr(self, name) for name, (kind, _) in self.settings().items() if kind == "Activation"}
 
+    def with_parts(self):
+        """Yield this layer and every layer inside it."""
+        yield self
+        for part in self.parts.values():
+            yield from part.with_parts()
+
+    @property
+    def keeps_samples_apart(self):
+        """Whether each sample's output surely follows from that sample alone, so that a batch may be shared out."""
+        axes = flatten([getattr(self, name, None) for name in ("axis", "axes")])
+        own = type(self).__module__.startswith("weightscope.layers.")
+        return own and not getattr(self, "stateful", False) and all(axis in (None, -1) or axis > 0 for axis in axes)
+
     def all_weights(self):
         """Yield this layer's own weights and then those of its parts, in Keras' order: those that Keras tracks."""
         yield from (weight for weight in self.weights.values() if weight.tracked)
@@ -479,8 +499,12 @@ class Unknown(Layer):
         """Say which class is asked for."""
         if "not_replayable" in self.config:
             return self.config["not_replayable"]
+        own = str(self.module or "keras").partition(".")[0] not in ("keras", "tf_keras")
+        if self.class_name in EXCUSED and not own:
+            return f"class {self.class_name}: {EXCUSED[self.class_name][2]}"
         where = f" of module {self.module}" if self.module else ""
-        return "; ".join([f"class {self.class_name}{where} is not known to weightscope", *taught.failures()])
+        how = ["it can be taught with --layers"] if own else []
+        return "; ".join([f"class {self.class_name}{where} is not known to weightscope", *how, *taught.failures()])
 
     def shape(self, *args, **kwargs):
         """Raise NotReplayable: nobody here knows."""

@@ -5,7 +5,7 @@ import inspect
 import numpy as np
 
 from weightscope.errors import NotReplayable, Unreadable
-from weightscope.layers import taught
+from weightscope.layers import settings, taught
 from weightscope.layers.base import Activation, Layer, Weight, keras_layer
 from weightscope.layers.constants import revived
 from weightscope.layers.structure import flatten_shapes, map_structure
@@ -232,15 +232,16 @@ class Lambda(Layer):
     """Python code in place of a layer: it is shown, and never run; a NumPy function of your own can stand in for it."""
 
     formula = "y = function(x, arguments)"
-    ignored = ("module", "output_shape_type", "output_shape_module", "mask", "mask_type", "mask_module")
+    ignored = ("arguments", "module", "output_shape_type", "output_shape_module", "mask", "mask_type", "mask_module")
+    keeps_samples_apart = False  # a function of the user's may look at the whole batch
     function: object = None
     function_type: object = None
     output_shape: object = None
-    arguments: "dict | None" = None
 
     def given(self):
         """Return ``{name: value}`` of what the function takes besides its inputs."""
-        return revived(self.arguments or {})
+        arguments = self.config.get("arguments") or {}
+        return settings.checked(self.name, "arguments", "dict", revived(arguments))
 
     def function_name(self):
         """Return the name of the function in the file, or None for code without one."""

@@ -3,9 +3,9 @@
 import numpy as np
 
 from weightscope.errors import NotReplayable
-from weightscope.kernels.histograms import equalized
+from weightscope.kernels.histograms import LEVELS, equalized
 from weightscope.kernels.resize import resize
-from weightscope.layers.base import keras_layer
+from weightscope.layers.base import MOST_VALUES, keras_layer
 from weightscope.layers.preprocessing import DataLayer
 
 
@@ -16,6 +16,7 @@ class ImageLayer(DataLayer):
     hands on "labels", "segmentation_masks" and "bounding_boxes".
     """
 
+    keeps_samples_apart = False  # three axes are one image, the first its height
     ignored = ("bounding_box_format",)
     data_format: "str | None" = None
 
@@ -165,6 +166,9 @@ class ContrastLimitedAdaptiveHistogramEqualization(ImageLayer):
 
     def transform(self, x):
         """Return the images through the curves of their tiles, in the dtype they came in."""
+        rows, columns = self.tile_grid_size
+        if rows * columns * LEVELS * x.shape[0] * x.shape[3] > MOST_VALUES:
+            raise ValueError(f"{rows} × {columns} tiles are too many")
         changes = tuple(self.value_range) != (0, 255)
         levels = rescaled(x.astype("float32"), self.value_range, (0, 255)) if changes else x
         y = equalized(levels, self.tile_grid_size, self.clip_limit)

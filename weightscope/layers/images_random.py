@@ -11,6 +11,7 @@ class Augmentation(ImageLayer):
     """The base of the layers that change images by chance while training, and not at all in ``predict``."""
 
     formula = "y = x (it works while training only)"
+    keeps_samples_apart = True
     ignored = ("bounding_box_format", "factor", "value_range", "interpolation", "fill_mode", "fill_value")
 
     def shape(self, x):

@@ -20,6 +20,7 @@ class IndexLookup(Layer):
     """
 
     formula = "y = output_mode of (index of x in vocabulary) · idf_weights (for output_mode tf_idf)"
+    keeps_samples_apart = False  # encoded, an input of one axis becomes one vector
     refuses = ("sparse",)
     ignored = ("vocabulary_dtype", "encoding", "has_input_vocabulary")
     assets = {}
@@ -69,8 +70,10 @@ class IndexLookup(Layer):
     def tokens(self):
         """The vocabulary without the mask and the out-of-vocabulary tokens in front of it, if they are there."""
         given = self._stored_tokens() if self.vocabulary is None else self.vocabulary
-        special = [self.mask_token] * self._oov_start + [self.oov_token] * self.num_oov_indices
-        found = [self.key(token) for token in (given[len(special):] if given[:len(special)] == special else given)]
+        head = given[:self._token_start]
+        special = [self.mask_token] * self._oov_start
+        special += [self.oov_token] * min(self.num_oov_indices, len(given))
+        found = [self.key(token) for token in (given[len(head):] if head == special else given)]
         if len(set(found)) < len(found) or (self.mask_token is not None and self.key(self.mask_token) in found):
             raise ValueError("its vocabulary has a token twice, or the mask token")
         return found
@@ -201,6 +204,7 @@ class TextVectorization(Layer):
     """
 
     formula = "y = output_mode of (index of each of split(standardize(x)) in vocabulary) · idf_weights (for tf_idf)"
+    keeps_samples_apart = False  # the longest row of the batch sets the length
     refuses = ("sparse", "ragged")
     ignored = ("encoding", "has_input_vocabulary")
     max_tokens: "int | None" = None
@@ -264,5 +268,6 @@ class TextVectorization(Layer):
             rows = [cut(text) for text, in rows]
         if self.ngrams is None:
             return rows
-        widths = range(1, self.ngrams + 1) if isinstance(self.ngrams, int) else self.ngrams
+        longest = max(map(len, rows))
+        widths = range(1, min(self.ngrams, longest) + 1) if isinstance(self.ngrams, int) else self.ngrams
         return [ngrams(row, widths) for row in rows]

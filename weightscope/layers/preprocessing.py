@@ -101,6 +101,7 @@ class Discretization(DataLayer):
     """Says into which bin each number falls: how many of ``bin_boundaries`` are not above it."""
 
     formula = "y = output_mode of (number of bin_boundaries <= x)"
+    keeps_samples_apart = False  # encoded, an input of one axis becomes one vector
     refuses = ("sparse",)
     ignored = ("epsilon",)
     bin_boundaries: "list | None" = None
@@ -127,6 +128,7 @@ class CategoryEncoding(DataLayer):
     """Turns whole numbers into vectors of ``num_tokens`` values: one-hot, multi-hot or counts."""
 
     formula = "y = output_mode of x over num_tokens categories"
+    keeps_samples_apart = False  # encoded, an input of one axis becomes one vector
     refuses = ("sparse",)
     num_tokens: int
     output_mode: str = "multi_hot"
@@ -149,6 +151,7 @@ class Hashing(Layer):
     formula = """
         y = output_mode of hash(x, salt) mod num_bins
             with mask_value: 0 there, elsewhere 1 + hash(x, salt) mod (num_bins - 1)"""
+    keeps_samples_apart = False  # encoded, an input of one axis becomes one vector
     refuses = ("sparse",)
     num_bins: int
     mask_value: "int | float | str | None" = None

@@ -26,6 +26,14 @@ A comparison (``"report": "verify"``)::
     rows        [path, class_name, shape, verdict, reason, isolated, chained]
     outputs     [gap]
     gap         absolute, relative, index, ours, theirs, within, values, problem; or null where nothing was compared
+
+Layer classes (``"report": "layers"``), and one of them (``"report": "layer"``)::
+
+    classes, class  name, family, standing, reason (str or null), aliases [str]; of one class also text, formula,
+                    settings [name, kind, default], without_effect [name], refused [name],
+                    problem (why no example of it could be built, or null), and those of an example:
+                    weights [path, axes [name, blocks], trainable, condition], parts {attribute: class},
+                    shape inputs [str], output (str or null)
 """
 
 import json
@@ -34,7 +42,7 @@ import math
 from weightscope import __version__
 from weightscope.show.values import statistics
 from weightscope.show.verdict import chosen_rows, sentence
-from weightscope.show.wording import axes_of, shape_list
+from weightscope.show.wording import axes_of, shape_list, shape_text
 
 SCHEMA = 1
 
@@ -163,3 +171,42 @@ def _gap(found):
         return None
     return {"absolute": found.absolute, "relative": found.relative, "index": list(found.index), "ours": found.ours,
             "theirs": found.theirs, "within": found.within, "values": found.values, "problem": found.problem}
+
+
+def classes(entries, file):
+    """Write all layer classes as JSON."""
+    _write(file, {**_opening("layers"), "classes": [_class(entry) for entry in entries]})
+
+
+def layer_class(entry, file):
+    """Write one layer class, with its settings, weights, parts and shapes, as JSON."""
+    found = _class(entry)
+    if entry.layer_class is not None:
+        found.update({
+            "text": entry.text,
+            "formula": entry.formula,
+            "settings": [{"name": name, "kind": kind, "default": default or None}
+                         for name, kind, default in entry.settings()],
+            "without_effect": entry.without_effect(),
+            "refused": entry.refused(),
+            "problem": entry.problem(),
+        })
+    if not entry.problem():
+        given, output = entry.shape()
+        found.update({
+            "weights": [_example_weight(*row) for row in entry.weights()],
+            "parts": entry.parts(),
+            "shape": {"inputs": [shape_text(shape) for shape in given],
+                      "output": None if output is None else shape_text(output)},
+        })
+    _write(file, {**_opening("layer"), "class": found})
+
+
+def _class(entry):
+    return {"name": entry.name, "family": entry.family, "standing": entry.standing, "reason": entry.reason or None,
+            "aliases": entry.aliases}
+
+
+def _example_weight(path, weight, condition):
+    axes = [{"name": word, "blocks": blocks} for word, _, blocks in axes_of(weight)]
+    return {"path": path, "axes": axes, "trainable": weight.trainable, "condition": condition or None}

@@ -2,12 +2,15 @@
 
 import re
 
+from weightscope.layers.catalogue import PASSES, REPLAYED
+from weightscope.show.classes import by_family, sections
 from weightscope.show.names import printable
 from weightscope.show.values import array_text, blocks_of_values, statistics
 from weightscope.show.verdict import ABSENT, chosen_rows, sentence
 from weightscope.show.wording import axes_text, counted, difference_text, number_text, shape_text
 
 SPECIAL = re.compile(r"[!\"#$%&'*+/:<>?@\[\\\]^_`{|}~]|www")  # what Markdown, HTML or GitHub may read as more
+HEADS = {"settings": ("name", "kind", ""), "weights": ("weight", "axes", ""), "parts": ("attribute", "class")}
 STATISTICS = ("min", "max", "mean", "std", "zeros", "nan", "infinite")
 
 
@@ -152,3 +155,27 @@ def _differences(row):
     for found in (row.isolated, row.chained):
         yield ABSENT if found is None else difference_text(found.absolute)
         yield ABSENT if found is None else difference_text(found.relative)
+
+
+def classes(entries, file):
+    """Write the table of all layer classes by family."""
+    rows = []
+    for family, kinds in by_family(entries).items():
+        plain = [", ".join(entry.name for entry in kinds.get(standing, ())) for standing in (REPLAYED, PASSES)]
+        others = [f"{entry.name}: {standing}, {prose(entry.reason)}" for standing, found in kinds.items()
+                  for entry in found if standing not in (REPLAYED, PASSES)]
+        rows.append((code(family), *plain, "<br>".join(others)))
+    file.write("\n".join(table(("family", "replayed", "passes its input through", "other"), rows)) + "\n")
+
+
+def layer_class(entry, file):
+    """Write the page of one layer class."""
+    lines = [f"# {code(entry.name)}", "", f"{code(entry.family)}, {entry.standing}"
+             + (f": {prose(entry.reason)}" if entry.reason else "") + "."]
+    lines += ["", f"Also {', '.join(map(code, entry.aliases))}."] if entry.aliases else []
+    if entry.layer_class is not None:
+        lines += ["", prose(entry.text), "", "```", *entry.formula.splitlines(), "```"]
+        for title, found in sections(entry):
+            heads = HEADS.get(title, ("",) * len(found[0]))
+            lines += ["", f"## {title.capitalize()}", "", *table(heads, [map(code, row) for row in found])]
+    file.write("\n".join(lines) + "\n")

@@ -1,4 +1,4 @@
-"""Every operation of ``keras.ops`` that weightscope can replay: importing this package fills the table of operations."""
+"""Every operation of ``keras.ops`` that weightscope can replay: importing this package fills the table of them."""
 
 from weightscope.layers.operations import (  # noqa: F401  (imported for the functions they enter)
     arranging,
@@ -11,6 +11,7 @@ from weightscope.layers.operations import (  # noqa: F401  (imported for the fun
     losses,
     math,
     nn,
+    picking,
     products,
     quantiles,
     reductions,

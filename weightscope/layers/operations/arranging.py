@@ -1,16 +1,16 @@
-"""``keras.ops.numpy``: arrays reshaped, turned, joined, cut, picked from and sorted."""
+"""``keras.ops.numpy``: arrays reshaped, turned and joined."""
 
 import numpy as np
 
-from weightscope.errors import NotReplayable
-from weightscope.layers.operations.dtypes import cast, promoted, result_type, tensor, together
+from weightscope.layers.operations.dtypes import promoted, result_type, together
 from weightscope.layers.operations.reductions import axes_of
 from weightscope.layers.operations.table import operations_of, same, shape_of
 
 operation = operations_of("numpy")
 
 
-def _product(sizes):
+def product(sizes):
+    """Return the product of sizes, None where one of them is unknown."""
     return None if None in sizes else int(np.prod(sizes, dtype=object))
 
 
@@ -18,8 +18,8 @@ def _product(sizes):
 
 
 def _reshaped(x, newshape):
-    total = _product(shape_of(x))
-    known = _product([size for size in newshape if size != -1])
+    total = product(shape_of(x))
+    known = product([size for size in newshape if size != -1])
     return tuple((None if total is None else total // known) if size == -1 else size for size in newshape)
 
 
@@ -29,7 +29,7 @@ def reshape(x, newshape):
     return np.reshape(x, newshape)
 
 
-@operation(shape=lambda x: (_product(shape_of(x)),))
+@operation(shape=lambda x: (product(shape_of(x)),))
 def ravel(x):
     """y = x in one row"""
     return np.ravel(x)
@@ -38,8 +38,10 @@ def ravel(x):
 def _expanded(x, axis):
     axes = [axis] if isinstance(axis, int) else axis
     rank, sizes = len(shape_of(x)) + len(axes), iter(shape_of(x))
-    new = {a % rank for a in axes}
-    return tuple(1 if a in new else next(sizes) for a in range(rank))
+    new = {a % rank for a in axes if -rank <= a < rank}
+    if len(new) != len(axes):
+        raise ValueError(f"axes {axes} are not {len(axes)} of {rank}")
+    return tuple(1 if a in new else next(sizes, None) for a in range(rank))
 
 
 @operation(shape=_expanded)
@@ -227,7 +229,7 @@ def tile(x, repeats):
 
 
 def _repeated(x, repeats, axis=None):
-    shape = list(shape_of(x)) if axis is not None else [_product(shape_of(x))]
+    shape = list(shape_of(x)) if axis is not None else [product(shape_of(x))]
     axis = 0 if axis is None else axis
     length, repeats = shape[axis], np.ravel(repeats)
     times = repeats[0] * (length or 0) if repeats.size == 1 else repeats.sum()
@@ -258,144 +260,3 @@ def pad(x, constant_values=None, pad_width=0, mode="constant"):
         return np.pad(x, _pad_pairs(pad_width, x.ndim), mode)
     value = x.dtype.type(0 if constant_values is None else constant_values)
     return np.pad(x, _pad_pairs(pad_width, x.ndim), constant_values=value)
-
-
-# Cut.
-
-
-@operation
-def split(x, indices_or_sections, axis=0):
-    """y = equal parts of x along axis, or parts that begin at the indices"""
-    return np.split(x, indices_or_sections, axis)
-
-
-@operation
-def array_split(x, indices_or_sections, axis=0):
-    """y = nearly equal parts of x along axis, the longer ones first"""
-    return np.array_split(x, indices_or_sections, axis)
-
-
-@operation
-def hsplit(x, indices_or_sections):
-    """y = parts of x along axis 1, or along the only one"""
-    return np.split(x, indices_or_sections, 0 if x.ndim == 1 else 1)
-
-
-@operation
-def vsplit(x, indices_or_sections):
-    """y = parts of x along axis 0"""
-    return np.split(x, indices_or_sections, 0)
-
-
-@operation
-def dsplit(x, indices_or_sections):
-    """y = parts of x along axis 2"""
-    return np.split(x, indices_or_sections, 2)
-
-
-@operation
-def get_item(x, key):
-    """y = x[key]"""
-    return x[tuple(key) if isinstance(key, list) else key]
-
-
-@operation
-def diagonal(x, offset=0, axis1=0, axis2=1):
-    """y = the diagonal of x in the plane of two axes"""
-    return np.diagonal(x, offset, axis1, axis2)
-
-
-@operation
-def diag(x, k=0):
-    """y = the diagonal k of a matrix, or the matrix that has x on it"""
-    return np.diag(x, k)
-
-
-@operation
-def diagflat(x, k=0):
-    """y = the matrix that has the values of x on diagonal k"""
-    return np.diagflat(x, k)
-
-
-# Picked.
-
-
-@operation
-def take(x, indices, axis=None):
-    """y = the slices of x along axis that the indices name"""
-    return np.take(x, _whole(indices), axis)
-
-
-@operation
-def take_along_axis(x, indices, axis=None):
-    """y = the values of x that the indices name, line by line along axis"""
-    return np.take_along_axis(x, _whole(indices), axis)
-
-
-def _whole(indices):
-    return cast(tensor(indices), "int64")
-
-
-@operation
-def select(condlist, choicelist, default=0):
-    """y = the choice that belongs to the first condition that holds, else default"""
-    dtype = np.result_type(*(tensor(choice) for choice in choicelist), default)  # NumPy's promotion, as in tf.numpy
-    return np.select([cast(tensor(c), "bool") for c in condlist], [tensor(c) for c in choicelist], default).astype(dtype)
-
-
-@operation(shape=lambda x: [(None,)] * len(shape_of(x)))
-def nonzero(x):
-    """y = for each axis the places of the values that are not 0"""
-    return [found.astype("int32") for found in np.nonzero(x)]
-
-
-@operation
-def unravel_index(indices, shape):
-    """y = for each axis of shape the place that the indices in one row stand for"""
-    # Keras 3.15 counts from the wrong end where indices has more or less than one axis (backend/tensorflow/numpy.py).
-    sizes = reversed(shape) if indices.ndim == 1 else shape
-    places = []
-    for length in sizes:
-        places.append((indices % length).astype(indices.dtype))
-        indices = indices // length
-    return places[::-1]
-
-
-# Sorted.
-
-
-@operation(shape=lambda x, axis=-1: (_product(shape_of(x)),) if axis is None else shape_of(x))
-def sort(x, axis=-1):
-    """y = x in ascending order along axis"""
-    return np.sort(x, axis)
-
-
-@operation(shape=lambda x, axis=-1: (_product(shape_of(x)),) if axis is None else shape_of(x))
-def argsort(x, axis=-1):
-    """y = the places of x's values in ascending order along axis"""
-    return np.argsort(x, axis, kind="stable").astype("int32")
-
-
-@operation(shape=same)
-def argpartition(x, kth, axis=-1):
-    """y = the places of the kth + 1 smallest values, then those of the others"""
-    if x.ndim != 1:
-        raise NotReplayable("argpartition of more than one axis is not replayed: Keras mixes the rows up")
-    x = cast(x, "int32")  # as Keras does, whatever x is
-    kth = min(max(kth, 0), len(x) - 1)
-    smallest = np.argsort(x, kind="stable")[:kth + 1]
-    others = x.copy()
-    others[smallest] = 0  # Keras takes the others from what is left after this, largest first
-    return np.concatenate([smallest, np.argsort(-others, kind="stable")[:len(x) - kth - 1]]).astype("int32")
-
-
-@operation(shape=lambda sorted_sequence, values, side="left": shape_of(values))
-def search_sorted(sorted_sequence, values, side="left"):
-    """y = the places in sorted_sequence at which the values keep it sorted"""
-    return np.searchsorted(sorted_sequence, values, side).astype("int32")
-
-
-@operation(shape=lambda x, bins: shape_of(x))
-def digitize(x, bins):
-    """y = the number of bins' edges that are not above x"""
-    return np.searchsorted(np.asarray(bins, "float32"), x, "right").astype("int32")

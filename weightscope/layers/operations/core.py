@@ -26,8 +26,10 @@ def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
 
 def _limits(dtype):
     dtype = np.dtype(known(dtype))
-    return (False, True) if dtype == bool else (getattr(np, "iinfo" if dtype.kind in "iu" else "finfo")(dtype).min,
-                                                getattr(np, "iinfo" if dtype.kind in "iu" else "finfo")(dtype).max)
+    if dtype.kind == "b":
+        return False, True
+    found = np.iinfo(dtype) if dtype.kind in "iu" else np.finfo(dtype)
+    return found.min, found.max
 
 
 @operation(shape=same)

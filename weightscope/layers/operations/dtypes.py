@@ -21,6 +21,7 @@ ABOVE = {
     "complex64": "complex128", "complex128": "",
 }  # fmt: skip
 NARROWED = {"uint64": "uint32", "complex128": "complex64"}  # Keras' results never have these dtypes
+WIDENED = {"bool": "int32", "int8": "int32", "int16": "int32", "uint8": "uint32", "uint16": "uint32"}
 
 
 @functools.cache
@@ -52,7 +53,7 @@ def known(dtype):
 
 
 def result_type(*values):
-    """Return the dtype in which Keras combines arrays, Python numbers, types and names (``keras.backend.result_type``)."""
+    """Return the dtype in which Keras combines arrays, Python numbers, types and names, as its ``result_type`` does."""
     return _result_type(frozenset(dtype_of(value) for value in values))
 
 
@@ -110,6 +111,5 @@ def as_double(x):
 
 
 def widened(x):
-    """Return an array in the dtype in which Keras adds it up: small whole numbers as 32 bits, half floats as they are."""
-    return cast(x, {"bool": "int32", "int8": "int32", "int16": "int32", "uint8": "uint32", "uint16": "uint32"}.get(
-        x.dtype.name, x.dtype.name))
+    """Return an array in the dtype in which Keras adds it up: whole numbers in 32 bits at least, floats as they are."""
+    return cast(x, WIDENED.get(x.dtype.name, x.dtype.name))

@@ -135,7 +135,7 @@ def istft(x, sequence_length, sequence_stride, fft_length, length=None, window="
 
 
 def _inverse_window(window, step):
-    """Return the window over the sum of its squares at all frames that meet a value (``tf.signal``'s inverse window)."""
+    """Return the window over the sum of its squares at all frames that meet a value (``tf.signal`` has it so)."""
     padded = np.pad(window**2, (0, -len(window) % step))
     total = padded.reshape(-1, step).sum(axis=0)
     return window / np.tile(total, -(-len(window) // step))[:len(window)]

@@ -171,9 +171,9 @@ def _rgb_to_hsv(images):
     value = images.max(axis=-1)
     spread = value - images.min(axis=-1)
     saturation = np.where(value > 0, spread / value, 0)
-    sixth = images.dtype.type(1) / (6 * spread)
-    hue = np.where(red == value, sixth * (green - blue), np.where(
-        green == value, sixth * (blue - red) + images.dtype.type(2 / 6), sixth * (red - green) + images.dtype.type(4 / 6)))
+    sixth, third = images.dtype.type(1) / (6 * spread), images.dtype.type(1 / 3)
+    hue = np.where(green == value, sixth * (blue - red) + third, sixth * (red - green) + 2 * third)
+    hue = np.where(red == value, sixth * (green - blue), hue)
     hue = np.where(spread > 0, hue, 0)
     return np.stack([np.where(hue < 0, hue + 1, hue), saturation, value], axis=-1).astype(images.dtype)
 

@@ -41,7 +41,7 @@ def slogdet(x):
 
 
 def _up_to_sign(name):
-    raise NotReplayable(f"the vectors of {name} are only determined up to their signs, and libraries choose differently")
+    raise NotReplayable(f"the vectors of {name} are only determined up to their signs, which every library chooses")
 
 
 @operation(shape=lambda x: [shape_of(x)[:-1], shape_of(x)])

@@ -1,4 +1,4 @@
-"""``keras.ops.math``: segments, the largest values, error functions, distances, and numbers as real and imaginary parts."""
+"""``keras.ops.math``: segments, the largest values, error functions, distances, and complex numbers by their parts."""
 
 import numpy as np
 

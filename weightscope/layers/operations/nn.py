@@ -1,4 +1,4 @@
-"""``keras.ops.nn``, ``keras.activations`` and ``keras.quantizers``: activations, normalizations, classes as ones, attention."""
+"""``keras.ops.nn``: activations, normalizations, classes as ones, attention; with the few of two other modules."""
 
 import numpy as np
 
@@ -41,8 +41,10 @@ def fake_quant_with_min_max_vars(inputs, min_vals, max_vals, num_bits=8, narrow_
     step = (high - low) / (last - first)
     zero = np.clip(np.floor(first - low / step + np.float32(0.5)), first, last)
     low, high = (first - zero) * step, (last - zero) * step
-    steps = np.floor((np.clip(x, low, high) - low) / step + np.float32(0.5))
-    return cast(steps * step + low, inputs.dtype)
+    per_step = np.float32(1) / step
+    at_zero = np.floor(-low * per_step + np.float32(0.5))
+    steps = np.floor((np.clip(x, low, high) - low) * per_step - at_zero + np.float32(0.5))
+    return cast(steps * step, inputs.dtype)
 
 
 # Normalizations.
@@ -70,7 +72,10 @@ def batch_norm(x, mean, variance, offset=None, scale=None, axis=-1, epsilon=1e-3
 
 @operation(shape=same)
 def layer_norm(x, gamma=None, beta=None, axis=-1, epsilon=None, rms_scaling=False):
-    """y = (x − mean(x)) / √(var(x) + epsilon) · gamma + beta along axis; rms_scaling: x / √(var(x) + epsilon) · gamma"""
+    """y = (x − mean(x)) / √(var(x) + epsilon) · gamma + beta along axis
+
+    With rms_scaling y = x / √(var(x) + epsilon) · gamma.
+    """
     wide = _wide(x)
     axes = tuple(sorted(a % x.ndim for a in np.atleast_1d(axis)))
     along = [n if a in axes else 1 for a, n in enumerate(x.shape)]

@@ -266,7 +266,7 @@ def nancumprod(x, axis=None, dtype=None):
 @operation
 def diff(a, n=1, axis=-1):
     """y[i] = a[i + 1] − a[i] along axis, n times over"""
-    return np.diff(a, n=n, axis=axis)
+    return np.diff(a, n=min(n, a.shape[axis]), axis=axis)  # nothing is left after as many steps
 
 
 @operation(shape=lambda y, x=None, dx=1.0, axis=-1: reduced(y, axis=axis))

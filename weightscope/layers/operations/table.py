@@ -8,6 +8,7 @@ formula.
 
 import inspect
 import math
+import operator
 
 import numpy as np
 
@@ -22,6 +23,8 @@ MOST_PROBED = 2**24  # values in the arrays of one probe
 
 class Operation(Layer):
     """One call of a function of ``keras.ops``: arrays and settings in, arrays out. It has no weights."""
+
+    keeps_samples_apart = False  # a function may sum over any axis, the batch too
 
     def __init__(self, function, shape_rule, config, name):
         self.function, self.shape_rule = function, shape_rule
@@ -67,7 +70,7 @@ class Operation(Layer):
         if self.shape_rule is None:
             return
         shapes = map_structure(lambda x: x.shape if isinstance(x, np.ndarray) else x, given)
-        found = flatten_shapes(self.shape_rule(*shapes["args"], **shapes["kwargs"]))
+        found = flatten_shapes(_checked(self.shape_rule(*shapes["args"], **shapes["kwargs"])))
         size = sum(math.prod(shape) for shape in found if None not in shape)
         if size > MOST_VALUES:
             raise NotReplayable(f"layer {self.name!r} ({self.class_name}): its output would have {size:,} values")
@@ -76,7 +79,7 @@ class Operation(Layer):
         """Return the shape, or the structure of shapes, of the outputs; NotReplayable where nothing tells it."""
         given = {**self.options, **kwargs}
         if self.shape_rule is not None:
-            return self.shape_rule(*args, **given)
+            return _checked(self.shape_rule(*args, **given))
         return _probed(self.function, args, given)
 
 
@@ -128,6 +131,16 @@ def _broadcast_size(sizes):
     if len(known) > 1:
         raise ValueError(f"sizes {sorted(known)} do not broadcast")
     return known.pop() if known else None if None in sizes else 1
+
+
+def _checked(shapes):
+    """Return the shape, or list of shapes, that a rule made of settings; raise TypeError or ValueError for others."""
+    if isinstance(shapes, list):
+        return [_checked(shape) for shape in shapes]
+    sizes = tuple(None if n is None else operator.index(n) for n in shapes)
+    if any(n is not None and n < 0 for n in sizes):
+        raise ValueError(f"sizes {sizes} are none")
+    return sizes
 
 
 def _equal(value, default):

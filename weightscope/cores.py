@@ -1,0 +1,42 @@
+"""How a run uses the machine's cores: BLAS on one thread each, and the samples of a heavy batch shared out.
+
+Measured: BLAS threads that wait for each other cost an LSTM two thirds of its speed as soon as anything else runs, as
+Keras does beside ``verify``; and they leave one core idle in every layer that is no matrix product. A batch cut in two
+keeps both busy.
+"""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
+from threadpoolctl import ThreadpoolController
+
+HEAVY = 200_000  # values that a sample makes on its way through the model: below, threads cost more than they give
+TOGETHER = 8  # samples at a time, so that what one layer writes is still in the cache when the next one reads it
+
+
+@cache
+def _blas():
+    return ThreadpoolController()
+
+
+def count():
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def shares(samples, values):
+    """Return slices that share ``samples`` out among the cores, given how many values each sample makes on its way."""
+    if samples < 2 or values < HEAVY:
+        return [slice(0, samples)]
+    size = min(-(-samples // count()), TOGETHER)
+    return [slice(start, min(start + size, samples)) for start in range(0, samples, size)]
+
+
+def in_parallel(function, items):
+    """Return ``[function(item) for item in items]``, each on a core of its own, with BLAS on one thread."""
+    with _blas().limit(limits=1, user_api="blas"):
+        if len(items) == 1:
+            return [function(items[0])]
+        with ThreadPoolExecutor(min(len(items), count())) as pool:
+            return list(pool.map(function, items))

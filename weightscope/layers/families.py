@@ -1,0 +1,70 @@
+"""Brings the families of layers into the table behind ``layer_from``, only those that a model needs.
+
+To open a model costs little more than to import what it is made of: all families at once would cost a third of it.
+"""
+
+from weightscope.layers.base import OPERATION_MODULES, known_classes
+from weightscope.layers.settings import has_no_effect
+
+
+def bring(config):
+    """Import families, the most usual ones first, until every class in a serialised model is known, or all are here."""
+    asked = list(_layers_in(config))
+    names = {layer["class_name"] for layer in asked if isinstance(layer.get("class_name"), str)}
+    others = any(_is_operation(layer) or _is_of_user(layer) for layer in asked)
+    for family in (_networks, _sequences, bring_all):
+        if not others and names <= known_classes().keys():
+            return
+        family()
+
+
+def _networks():
+    from weightscope.layers import (  # noqa: F401
+        activations,
+        convolutional,
+        merging,
+        normalization,
+        pooling,
+        regularization,
+        reshaping,
+    )
+
+
+def _sequences():
+    from weightscope.layers import attention, rnn, rnn_wrappers  # noqa: F401
+
+
+def bring_all():
+    """Import every family, and the operations of ``keras.ops``."""
+    _networks()
+    _sequences()
+    from weightscope.layers import (  # noqa: F401
+        audio,
+        convolutional_transpose,
+        images,
+        images_random,
+        index_lookup,
+        operations,
+        preprocessing,
+        rnn_convolutional,
+    )
+
+
+def _layers_in(config):
+    """Yield every serialised layer of a serialised model, nested ones too."""
+    inner = config.get("config") if isinstance(config, dict) else None
+    if isinstance(inner, dict):
+        yield config
+        held = [value for key, value in inner.items() if not has_no_effect(key)]
+        for item in [item for value in held for item in (value if isinstance(value, list) else [value])]:
+            yield from _layers_in(item)
+
+
+def _is_of_user(config):
+    # What a class of the user's is made of, the file does not tell; it may have the name of one of Keras'.
+    module = config.get("module")
+    return isinstance(module, str) and module.split(".")[0] not in ("keras", "tf_keras", "builtins", "tensorflow")
+
+
+def _is_operation(config):
+    return isinstance(config.get("module"), str) and config["module"].startswith(OPERATION_MODULES)
