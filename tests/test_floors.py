@@ -16,7 +16,7 @@ MODULES = {".".join(["weightscope", *path.relative_to(ROOT).with_suffix("").part
 # one of the ROOMS may also import each other, without circles.
 FLOORS = {
     "weightscope.errors": 0,
-    "weightscope.user_code": 1,
+    "weightscope.user_code": 1, "weightscope.cores": 1,
     "weightscope.files": 1, "weightscope.kernels": 1,
     "weightscope.layers": 2, "weightscope.dialects": 2,
     "weightscope.binding": 3, "weightscope.loading": 4,
@@ -34,7 +34,8 @@ ROOMS = ("weightscope.files", "weightscope.kernels", "weightscope.layers", "weig
          "weightscope.commands")
 ONLY_IN = {"keras": {"weightscope.reference"}, "tensorflow": {"weightscope.reference"},
            "rich": {"weightscope.show.terminal"}, "click": {"weightscope.cli", "weightscope.commands"}}
-LATE = {"weightscope.layers.taught"}  # importlib.metadata is slow, and only wanted when a class is unknown
+# importlib.metadata is slow, and only wanted when a class is unknown; families are imported as a model needs them.
+LATE = {"weightscope.layers.taught", "weightscope.layers.families"}
 MOST_LINES, MOST_PARAMETERS = 40, 6
 
 

@@ -144,8 +144,9 @@ def _bind_in_order(model, saved, free, problems):
             continue
         matched = _matched(layer, paths, saved.arrays)
         if matched is None:
-            problems.append(f"layer {layer.name!r} ({layer.class_name}) expects {len(list(layer.all_weights()))} weights,"
-                            f" its group in the file holds {len(paths)} arrays that do not fit them")
+            expected = len(list(layer.all_weights()))
+            problems.append(f"layer {layer.name!r} ({layer.class_name}) expects {expected} weights, its group in the"
+                            f" file holds {len(paths)} arrays that do not fit them")
             _claim_raw(layer, paths, free)
             continue
         for weight, path in matched:

@@ -164,7 +164,7 @@ def traces(model, ours, isolated, theirs, tolerance):
     the reference's. Input layers, and nested models as a whole, have no row: their layers have.
     """
     shapes = model.shapes()
-    return [_row(path, layer, shapes.get(path), ours, isolated, theirs, tolerance)
+    return [Difference(path, layer.class_name, shapes.get(path), *_verdict(path, ours, isolated, theirs, tolerance))
             for path, layer in calls(model)]
 
 
@@ -178,16 +178,16 @@ def calls(model, prefix=""):
             yield prefix + node.path, node.layer
 
 
-def _row(path, layer, shape, ours, isolated, theirs, tolerance):
+def _verdict(path, ours, isolated, theirs, tolerance):
+    """Return (chained, isolated, verdict, reason) of one call."""
     if path not in isolated:
-        reason = isolated.missing.get(path, "")
-        return Difference(path, layer.class_name, shape, None, None, "not replayed", reason)
+        return None, None, "not replayed", isolated.missing.get(path, "")
     if path not in theirs:
-        return Difference(path, layer.class_name, shape, None, None, "not compared")
+        return None, None, "not compared", ""
     alone = gap(isolated[path], theirs[path], tolerance)
     chained = gap(ours[path], theirs[path], tolerance) if path in ours else None
     verdict = "diverges" if not alone.within else "inherited" if chained and not chained.within else "agrees"
-    return Difference(path, layer.class_name, shape, chained, alone, verdict)
+    return chained, alone, verdict, ""
 
 
 def joined(parts):

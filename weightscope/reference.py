@@ -1,6 +1,6 @@
 """Keras' own word: a child process that loads a model, predicts, and says what every layer gave.
 
-This is the only file that imports Keras, and only in the child (``python -m weightscope.reference``). The two sides talk
+This is the only file that imports Keras, and only in the child (``python -m weightscope.reference``). The sides talk
 in JSON lines; arrays travel through files in a temporary folder. The child starts a batch only when asked for it, and
 ends when its standard input closes, so it outlives nobody.
 """

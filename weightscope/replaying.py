@@ -47,42 +47,45 @@ def replay(model, inputs, given=None):
     ``given``: a Trace whose values take the place of ours for the nodes behind them, so that each layer is judged in
     isolation. A layer that cannot be replayed, and all behind it, is in ``trace.missing``.
     """
-    parts = _shares(model, inputs)
-    if len(parts) == 1:
-        return cores.in_parallel(lambda _: _traced(model, inputs, given), parts)[0]
-    trace, lock = Trace(), Lock()
-    outputs = cores.in_parallel(
-        lambda part: _trace_share(model, _cut(inputs, part), _cut(given, part), part, parts[-1].stop, trace, lock), parts)
-    trace.output = next((found for found in outputs if _problem(found)), None) or concatenate(outputs)
-    return trace
+    whole = _Whole(_shares(model, inputs))
+    outputs = cores.in_parallel(lambda part: _traced(model, inputs, given, part, whole), whole.parts)
+    problem = next(filter(None, map(_problem, outputs)), None)
+    whole.trace.output = problem or concatenate(outputs)
+    return whole.trace
 
 
-def _traced(model, inputs, given):
-    trace = Trace()
-    for path, outputs in steps(model, inputs, given, trace):
-        _note(trace, path, outputs)
-    return trace
-
-
-def _note(trace, path, outputs):
-    problem = _problem(outputs)
-    if problem:
-        trace.missing[path] = _reason(path, problem)
-    else:
-        trace[path] = outputs
-
-
-def _trace_share(model, inputs, given, part, samples, trace, lock):
-    """Run a share of the batch, and write its outputs into their place in the trace of the whole batch."""
+def _traced(model, inputs, given, part, whole):
+    if len(whole.parts) > 1:
+        inputs, given = _cut(inputs, part), _cut(given, part)
     own = Trace()
     for path, outputs in steps(model, inputs, given, own):
-        with lock:
-            if path not in trace and path not in trace.missing:
-                _note(trace, path, outputs if _problem(outputs) else map_structure(
-                    lambda x: np.empty((samples, *x.shape[1:]), x.dtype), outputs))
-        for whole, share in zip(flatten(trace.get(path, [])), flatten(outputs)):
-            whole[part] = share
+        whole.note(path, outputs, part)
     return own.problem or own.output
+
+
+class _Whole:
+    """The trace of a whole batch, written share by share."""
+
+    def __init__(self, parts):
+        self.parts, self.trace, self._lock = parts, Trace(), Lock()
+
+    def note(self, path, outputs, part):
+        """Take the outputs of a node on a share of the batch."""
+        problem = _problem(outputs)
+        if problem:
+            self.trace.missing[path] = _reason(path, problem)
+        elif len(self.parts) == 1:
+            self.trace[path] = outputs
+        else:
+            self._copy(path, outputs, part)
+
+    def _copy(self, path, outputs, part):
+        with self._lock:
+            if path not in self.trace:
+                self.trace[path] = map_structure(
+                    lambda x: np.empty((self.parts[-1].stop, *x.shape[1:]), x.dtype), outputs)
+        for whole, share in zip(flatten(self.trace[path]), flatten(outputs)):
+            whole[part] = share
 
 
 def _shares(model, inputs):

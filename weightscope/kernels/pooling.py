@@ -16,7 +16,7 @@ def max_pool(x, pool_size, strides, padding):
     """
     lowest = -np.inf if x.dtype.kind not in "biu" else np.iinfo(x.dtype).min
     for axis, (size, stride) in enumerate(zip(pool_size, strides, strict=True)):
-        x = reduce_axis(np.maximum, x, axis, size, stride, padding, lowest)
+        x = reduce_axis(np.maximum, lowest, x, axis, (size, stride, padding))
     return x
 
 
@@ -28,14 +28,15 @@ def average_pool(x, pool_size, strides, padding):
     dtype, lengths = x.dtype, x.shape[1:-1]
     x = x.astype(np.result_type(dtype, np.float32), copy=False)
     for axis, (size, stride) in enumerate(zip(pool_size, strides, strict=True)):
-        x = reduce_axis(np.add, x, axis, size, stride, padding, 0)
+        x = reduce_axis(np.add, 0, x, axis, (size, stride, padding))
         counts = count(lengths[axis], size, stride, padding)
         x /= counts.astype(x.dtype).reshape([-1 if a == axis + 1 else 1 for a in range(x.ndim)])
     return x.astype(dtype, copy=False)
 
 
-def reduce_axis(combine, x, axis, size, stride, padding, neutral):
-    """``combine`` the ``size`` taps of each window along one spatial axis into a new array."""
+def reduce_axis(combine, neutral, x, axis, window):
+    """``combine`` the taps of each window (size, stride, padding) along one spatial axis into a new array."""
+    size, stride, padding = window
     unit = [(0, 0)] * (x.ndim - 2)
     unit[axis] = margins(x.shape[axis + 1], size, stride, padding)
     x = enlarge(x, unit, neutral)

@@ -330,7 +330,8 @@ class Layer:
         """Whether each sample's output surely follows from that sample alone, so that a batch may be shared out."""
         axes = flatten([getattr(self, name, None) for name in ("axis", "axes")])
         own = type(self).__module__.startswith("weightscope.layers.")
-        return own and not getattr(self, "stateful", False) and all(axis in (None, -1) or axis > 0 for axis in axes)
+        apart = all(axis == -1 or axis > 0 for axis in axes if isinstance(axis, int))
+        return own and apart and not getattr(self, "stateful", False)
 
     def all_weights(self):
         """Yield this layer's own weights and then those of its parts, in Keras' order: those that Keras tracks."""
