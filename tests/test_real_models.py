@@ -5,7 +5,8 @@ import numpy as np
 from real_models import FOLDER, ROWS, each_real_file
 
 import weightscope
-from weightscope.layers.models import Functional, Loose, Sequential
+from weightscope.layers.loose import Loose
+from weightscope.layers.models import Functional, Sequential
 
 
 @each_real_file()

@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass, field
 
 from weightscope.layers.base import Unknown, Weight
-from weightscope.layers.models import Loose, Model
+from weightscope.layers.loose import Loose
+from weightscope.layers.models import Model
 from weightscope.layers.structure import snake_case
 
 

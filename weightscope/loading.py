@@ -4,7 +4,8 @@ from weightscope import binding, dialects, files
 from weightscope.errors import Unreadable, WeightscopeError
 from weightscope.layers import families
 from weightscope.layers.base import Unknown, layer_from
-from weightscope.layers.models import Loose, Model
+from weightscope.layers.loose import Loose
+from weightscope.layers.models import Model
 from weightscope.user_code import is_of_user
 
 

@@ -4,7 +4,8 @@ from weightscope import compare, reference
 from weightscope.errors import NothingChecked, Unsafe, Unsupported
 from weightscope.layers.base import Unknown
 from weightscope.layers.constants import holds_code
-from weightscope.layers.models import Loose, Model
+from weightscope.layers.loose import Loose
+from weightscope.layers.models import Model
 from weightscope.layers.structure import flatten
 from weightscope.replaying import batches_of, concatenate, replay
 from weightscope.user_code import is_of_user

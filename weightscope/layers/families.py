@@ -3,7 +3,7 @@
 To open a model costs little more than to import what it is made of: all families at once would cost a third of it.
 """
 
-from weightscope.layers.base import OPERATION_MODULES, known_classes
+from weightscope.layers.registry import OPERATION_MODULES, known_classes
 from weightscope.layers.settings import has_no_effect
 
 

@@ -3,43 +3,10 @@
 from collections import Counter
 
 from weightscope.errors import NotReplayable, Unreadable
-from weightscope.layers.base import Layer, Unknown, keras_layer, layer_from
-from weightscope.layers.constants import revived
+from weightscope.layers.base import Layer, keras_layer, layer_from
 from weightscope.layers.core import InputLayer
+from weightscope.layers.graph import Node, Ref, ends_structure, in_call_order, ref_from, with_refs
 from weightscope.layers.structure import flatten, flatten_shapes, map_structure
-
-
-class Ref:
-    """One output of one node: the node's path in its model, and which of its flattened outputs."""
-
-    __slots__ = ("index", "node")
-
-    def __init__(self, node, index):
-        self.node, self.index = node, index
-
-    def __repr__(self):
-        return f"<Ref {self.node}:{self.index}>"
-
-
-class Node:
-    """One call of one layer. ``path`` is the layer's name, with ``#2`` for its second call, and so on.
-
-    ``args`` and ``kwargs`` are what the layer is called with; every tensor in them is a ``Ref``.
-    """
-
-    def __init__(self, layer, index, args, kwargs):
-        self.layer, self.index, self.args, self.kwargs = layer, index, args, kwargs
-        self.path = node_path(layer.name, index)
-        self.refs = [leaf for leaf in flatten([args, kwargs]) if isinstance(leaf, Ref)]
-        self.outputs_read = 0  # how many of its outputs the graph reads
-
-    def __repr__(self):
-        return f"<Node {self.path}>"
-
-
-def node_path(layer_name, index):
-    """Return the path of a layer's call in its model: ``dense``, then ``dense#2``, ``dense#3``, …"""
-    return layer_name if index == 0 else f"{layer_name}#{index + 1}"
 
 
 class Model(Layer):
@@ -253,20 +220,20 @@ class Functional(Model):
         for path in flatten(self.inputs):
             if not isinstance(getattr(nodes.get(path), "layer", None), InputLayer):
                 raise Unreadable(f"model {self.name!r}: its input {path!r} is no InputLayer")
-        self.nodes = _in_call_order(self.name, nodes, flatten(self.outputs))
+        self.nodes = in_call_order(self.name, nodes, flatten(self.outputs))
 
     def _arguments(self, layer, call):
         if not isinstance(call, dict):
             raise Unreadable(f"layer {layer.name!r}: its inbound node is {str(call)[:60]}, expected args and kwargs")
-        return tuple(_with_refs(call.get("args") or [])), _with_refs(call.get("kwargs") or {})
+        return tuple(with_refs(call.get("args") or [])), with_refs(call.get("kwargs") or {})
 
     def _ends(self, key, leaf):
         def end(history):
             # Keras counts the calls of a Functional from 1 here, and only here (Functional.get_config).
             counted = [layer.name for layer in self.layers if isinstance(layer, Functional)]
-            return leaf(_ref([history[0], history[1] - (history[0] in counted), history[2]]))
+            return leaf(ref_from([history[0], history[1] - (history[0] in counted), history[2]]))
 
-        found = _ends_structure(self.config.get(key), end)
+        found = ends_structure(self.config.get(key), end)
         if found is None:
             raise Unreadable(f"model {self.name!r}: its config has no {key}")
         return found
@@ -304,40 +271,6 @@ class Sequential(Model):
         return entry
 
 
-class Loose(Model):
-    """Layers of a file that does not tell how they are connected: weights without an architecture.
-
-    A layer is what the file keeps together: a group of a legacy file, or the variables of one Keras 3 object.
-    """
-
-    def _read_graph(self):
-        self.layers = self.config["layers"]
-
-    def refusal(self):
-        return self.config["reason"]
-
-    def walk(self, inputs, masks=None, prefix=""):
-        raise NotReplayable(f"model {self.name!r}: {self.refusal()}")
-        yield
-
-    @classmethod
-    def from_arrays(cls, saved, custom=None):
-        """Build one from a file without a config, or whose model is the unknown layer ``custom``."""
-        if saved.order is not None:
-            groups = [name for name, paths in saved.order.items() if paths]
-        else:
-            folders = (path.rpartition("/vars/")[0] for path in saved.arrays if path not in saved.optimizer)
-            groups = list(dict.fromkeys(folder for folder in folders if "seed_generator" not in folder))
-        layers = [Unknown({}, name) for name in groups]
-        for layer in layers:
-            layer.class_name = "?"
-            layer.config["not_replayable"] = "the file does not say what it computes"
-        reason = custom.refusal() if custom else "the file holds weights only, no architecture"
-        model = cls({"layers": layers, "reason": reason}, custom.name if custom else "weights")
-        model.class_name = custom.class_name if custom else "weights only"
-        return model
-
-
 def _inner_shape(layer):
     # A model, or a wrapper, in first place knows the shape that goes in.
     if isinstance(layer, Model) and layer.input_layers:
@@ -345,45 +278,3 @@ def _inner_shape(layer):
     return None
 
 
-def _with_refs(value):
-    """Return a call's arguments with a Ref for every tensor, and the constants between them made."""
-    return revived(value, lambda config: _ref(config.get("keras_history")))
-
-
-def _ref(history):
-    if not (isinstance(history, list) and len(history) == 3 and isinstance(history[0], str)
-            and isinstance(history[1], int) and isinstance(history[2], int) and history[2] >= 0):
-        raise Unreadable(f"a tensor of the graph should be [layer, call, output], found {str(history)[:60]}")
-    return Ref(node_path(history[0], history[1]), history[2])
-
-
-def _ends_structure(value, leaf):
-    if isinstance(value, list) and len(value) == 3 and isinstance(value[0], str) and isinstance(value[1], int):
-        return leaf(value)
-    if isinstance(value, list):
-        return [_ends_structure(item, leaf) for item in value]
-    if isinstance(value, dict):
-        return {key: _ends_structure(item, leaf) for key, item in value.items()}
-    return None
-
-
-def _in_call_order(name, nodes, outputs):
-    """Return the nodes that the outputs need, each after those it reads; raise Unreadable for a circle or a gap."""
-    order, state = [], {}
-    stack = [(ref.node, False) for ref in reversed(outputs)]
-    stack = [(path, False) for path in reversed(list(nodes))] + stack
-    while stack:
-        path, ready = stack.pop()
-        if ready:
-            state[path] = "done"
-            order.append(nodes[path])
-        elif path not in nodes:
-            raise Unreadable(f"model {name!r}: its graph asks for {path!r}, which is not in the config")
-        elif path not in state:
-            state[path] = "open"
-            stack.append((path, True))
-            waiting = [ref.node for ref in nodes[path].refs if state.get(ref.node) != "done"]
-            if any(state.get(other) == "open" for other in waiting):
-                raise Unreadable(f"model {name!r}: its graph has a circle through {path!r}")
-            stack.extend((other, False) for other in reversed(waiting))
-    return order

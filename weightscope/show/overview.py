@@ -4,7 +4,8 @@ import re
 from fnmatch import fnmatchcase
 
 from weightscope.layers.core import InputLayer
-from weightscope.layers.models import Loose, Model
+from weightscope.layers.loose import Loose
+from weightscope.layers.models import Model
 from weightscope.layers.structure import flatten, flatten_shapes
 from weightscope.show.wording import axes_text, shape_text
 

@@ -13,8 +13,9 @@ import operator
 import numpy as np
 
 from weightscope.errors import NotReplayable
-from weightscope.layers.base import MOST_VALUES, Layer, add_operation
+from weightscope.layers.base import Layer, add_operation
 from weightscope.layers.constants import revived
+from weightscope.layers.running import MOST_VALUES
 from weightscope.layers.structure import flatten_shapes, is_shape, map_structure
 
 PROBES = ((2, 3), (12, 24))  # sizes that stand in for unknown ones; the second pair divides well

@@ -1,0 +1,41 @@
+"""The tables behind ``layer_from``: which class answers for which name in a file."""
+
+from weightscope.layers import taught
+
+_CLASSES = {}
+_OPERATIONS = {}
+OPERATION_MODULES = ("keras.src.ops.", "keras.src.activations.", "keras.src.quantizers.")
+
+
+def add_class(layer_class):
+    """Make ``layer_from`` build this class of ours for Keras' class of its name."""
+    _CLASSES[layer_class.__name__] = layer_class
+
+
+def add_operation(module, class_name, build):
+    """Make ``layer_from`` call ``build(config, name=…)`` for an operation of ``keras.ops``; its class in lower case."""
+    _OPERATIONS[module, class_name] = build
+
+
+def known_operations():
+    """Return ``(module, class name in lower case)`` of every operation that weightscope can build."""
+    return set(_OPERATIONS)
+
+
+def known_classes():
+    """Return ``{class name: class}`` of every layer that weightscope can build."""
+    return dict(_CLASSES)
+
+
+def class_of(config):
+    """Return the class, or what builds the operation, for a serialised layer; None where nobody knows it."""
+    module, registered = config.get("module"), config.get("registered_name")
+    if isinstance(module, str) and module.startswith(OPERATION_MODULES):
+        return _OPERATIONS.get((module, config["class_name"].lower()))  # their names are also names of layers
+    own = registered in (None, "", config["class_name"]) if module is None else (
+        isinstance(module, str) and module.split(".")[0] in ("keras", "tf_keras", "builtins"))
+    found = _CLASSES.get(config["class_name"]) if own else None
+    if module is None and own and not found and "trainable" not in config["config"]:
+        # An .h5 names no modules: Keras itself cannot open one with operations. Every layer says if it is trainable.
+        found = _OPERATIONS.get(("keras.src.ops.numpy", config["class_name"].lower()))
+    return found or taught.find_class(config["class_name"], registered if isinstance(registered, str) else None)

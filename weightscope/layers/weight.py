@@ -1,0 +1,57 @@
+"""One weight of a layer: an array of the file, with a word for each axis."""
+
+from weightscope.errors import NotReplayable
+
+
+class Weight:
+    """One weight of a layer: its name, a word for each axis, and where the file keeps it.
+
+    ``axes`` are words separated by blanks: ``"in units"``. ``i|f|c|o:units`` is one axis of four blocks of ``units``
+    each; ``input|recurrent`` one axis of two named slots. ``at`` is the attribute under which Keras 3 nests the
+    variable in the file. ``trainable`` is what Keras makes it before anybody freezes a layer. ``tracked`` is False for
+    what a layer stores by itself: Keras neither counts it among the model's parameters nor writes it to an .h5 model.
+    """
+
+    def __init__(self, name, axes, at="", trainable=True, tracked=True):
+        self.name, self.axes, self.at, self.trainable, self.tracked = name, axes, at, trainable, tracked
+        self.stored = None
+        self._array = None
+
+    @property
+    def shape(self):
+        """Sizes of the axes, or None while no array of a file belongs to this weight."""
+        return None if self.stored is None else tuple(self.stored.shape)
+
+    @property
+    def dtype(self):
+        """NumPy's name of the stored dtype, or None while unbound."""
+        return None if self.stored is None else self.stored.dtype
+
+    @property
+    def array(self):
+        """The values, read from the file at the first use and kept."""
+        if self._array is None:
+            if self.stored is None:
+                raise NotReplayable(f"weight {self.name!r} is not in the file")
+            self._array = self.stored.read()
+        return self._array
+
+    def axis_words(self):
+        """Return one word for each axis, or None where the words do not fit the stored rank."""
+        words = self.axes.split()
+        return words if self.stored is None or len(words) == len(self.stored.shape) else None
+
+    def size_along(self, word):
+        """Return the size of the axis of this word, or of one of its blocks; None where there is none, or no array."""
+        for axis, size in zip(self.axis_words() or (), self.shape or ()):
+            blocks, _, name = axis.rpartition(":")
+            if name == word:
+                return size // len(blocks.split("|"))
+        return None
+
+    def fits(self, shape):
+        """Tell whether an array of this shape may be this weight."""
+        return len(self.axes.split()) == len(shape)
+
+    def __repr__(self):
+        return f"<Weight {self.name} ({self.axes}) {self.shape}>"
