@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from weightscope import binding, files, loading, replaying
+from weightscope.kernels.short_floats import to_bfloat16
 from weightscope.layers.base import Layer
 from weightscope.layers.structure import flatten, flatten_shapes
 
@@ -79,8 +80,12 @@ def assert_close(ours, theirs, tolerance=None):
     for a, b in zip(ours, theirs):
         b = np.asarray(b)
         assert a.shape == b.shape
+        dtype = b.dtype.name
+        if dtype == "bfloat16":
+            b = b.astype("float32")
+            np.testing.assert_array_equal(a, to_bfloat16(a), "values that no bfloat16 has")
         assert a.dtype == b.dtype, f"ours {a.dtype}, Keras' {b.dtype}"
-        bound = tolerance or TOLERANCE.get(str(b.dtype), 0)
+        bound = tolerance or TOLERANCE.get(dtype, 0)
         a, b = a.astype("float64"), b.astype("float64")
         scale = np.max(np.abs(b[np.isfinite(b)]), initial=1e-30)
         np.testing.assert_allclose(a, b, rtol=bound, atol=bound * scale)

@@ -107,3 +107,17 @@ def test_tolerance_decides(stack, inputs):
     model = weightscope.load(stack)
     model.layers[2].weights["kernel"].array[0, 0] += 0.01
     assert verify(model, inputs, compare.Tolerance(rtol=1.0, atol=1.0))
+
+
+def test_text_is_verified_too(tmp_path):
+    lookup = keras.layers.StringLookup(vocabulary=["one", "zwölf"])
+    keras.Sequential([keras.Input((1,), dtype="string"), lookup]).save(tmp_path / "text.keras")
+    result = verify(weightscope.load(tmp_path / "text.keras"), np.array([["zwölf"], ["two"], ["one"]]))
+    assert result
+    assert result.samples == 3
+
+
+def test_training_mode_in_the_graph_changes_nothing_in_predict(tmp_path):
+    x = keras.Input((3,))
+    keras.Model(x, keras.layers.Dropout(0.5)(x, training=True)).save(tmp_path / "dropout.keras")
+    assert verify(weightscope.load(tmp_path / "dropout.keras"), np.ones((5, 3)))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from weightscope.kernels.short_floats import dtype_name
 from weightscope.layers.models import Model
 from weightscope.layers.structure import flatten
 
@@ -16,14 +17,20 @@ ATOL_OF_LARGEST = {"float64": 1e-11, "float32": 1e-5, "float16": 5e-3, "bfloat16
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far two numbers may be apart: None stands for the default of the dtype."""
+    """How far two numbers may be apart: None stands for the default of the dtype.
+
+    ``through`` is the shortest dtype that the values came through: a float32 made of float16 is no better than those.
+    """
 
     rtol: float | None = None
     atol: float | None = None
+    through: str | None = None
 
     def of(self, theirs):
         """Return ``(rtol, atol)`` for an output of the reference."""
-        dtype = str(theirs.dtype)
+        dtype = dtype_name(theirs.dtype)
+        if dtype in RTOL and RTOL.get(self.through, 0.0) > RTOL[dtype]:
+            dtype = self.through
         rtol = RTOL.get(dtype, 0.0) if self.rtol is None else self.rtol
         if self.atol is not None:
             return rtol, self.atol
@@ -163,9 +170,18 @@ def traces(model, ours, isolated, theirs, tolerance):
     ``ours``: a Trace fed by itself; ``isolated``: one whose layers were fed with the reference's values; ``theirs``:
     the reference's. Input layers, and nested models as a whole, have no row: their layers have.
     """
-    shapes = model.shapes()
-    return [Difference(path, layer.class_name, shapes.get(path), *_verdict(path, ours, isolated, theirs, tolerance))
-            for path, layer in calls(model)]
+    shapes, rows, through = model.shapes(), [], tolerance
+    for path, layer in calls(model):
+        through = replace(through, through=shortest(theirs.get(path, ()), through.through))
+        verdict = _verdict(path, ours, isolated, theirs, tolerance, through)
+        rows.append(Difference(path, layer.class_name, shapes.get(path), *verdict))
+    return rows
+
+
+def shortest(outputs, dtype=None):
+    """Return the dtype of the least precision among floats, and ``dtype``; None where there are none."""
+    found = [dtype_name(array.dtype) for array in flatten(outputs)]
+    return max([name for name in (dtype, *found) if name in RTOL], key=RTOL.get, default=None)
 
 
 def calls(model, prefix=""):
@@ -178,14 +194,14 @@ def calls(model, prefix=""):
             yield prefix + node.path, node.layer
 
 
-def _verdict(path, ours, isolated, theirs, tolerance):
+def _verdict(path, ours, isolated, theirs, tolerance, through):
     """Return (chained, isolated, verdict, reason) of one call."""
     if path not in isolated:
         return None, None, "not replayed", isolated.missing.get(path, "")
     if path not in theirs:
         return None, None, "not compared", ""
     alone = gap(isolated[path], theirs[path], tolerance)
-    chained = gap(ours[path], theirs[path], tolerance) if path in ours else None
+    chained = gap(ours[path], theirs[path], through) if path in ours else None
     verdict = "diverges" if not alone.within else "inherited" if chained and not chained.within else "agrees"
     return chained, alone, verdict, ""
 

@@ -1,5 +1,7 @@
 """From a path to a model: read the file, translate its config, build the layers, bind the arrays."""
 
+from os import PathLike
+
 from weightscope import binding, dialects, files
 from weightscope.errors import Unreadable, WeightscopeError
 from weightscope.layers import families
@@ -9,7 +11,7 @@ from weightscope.layers.models import Model
 from weightscope.user_code import is_of_user
 
 
-def load(path):
+def load(path: str | PathLike) -> Model:
     """Open a saved Keras model and return it as a Model, its weights readable and its layers replayable.
 
     ``path``: a whole model (``.keras``, ``.h5``, ``.hdf5``) or a weights file (``.weights.h5``, ``.h5``), told apart by

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from weightscope.errors import ReferenceFailed, Unreadable
+from weightscope.kernels.short_floats import BFLOAT16
 from weightscope.replaying import Trace
 from weightscope.user_code import run_file
 
@@ -44,7 +45,7 @@ class Run:
         model = folder / f"model{_SUFFIXES.get(saved.format, '.h5')}"
         model.symlink_to(Path(saved.path).resolve())
         for index, array in enumerate(inputs):
-            np.save(folder / f"input_{index}.npy", array)
+            np.save(folder / f"input_{index}.npy", _storable(array))
         request = {"model": model.name, "inputs": len(inputs), "batch_size": batch_size,
                    "custom_objects": [str(Path(path).resolve()) for path in custom_objects]}
         (folder / "request.json").write_text(json.dumps(request))
@@ -63,14 +64,14 @@ class Run:
 
     def predicted(self):
         """Wait for ``model.predict`` on all inputs, and return its flat list of outputs."""
-        return self._arrays("predicted.bin", self._next("predicted")["leaves"])
+        return self._arrays("predicted.bin", self._next("predicted")["dtypes"])
 
     def batch(self):
         """Run the next batch, and return the Trace of it: every call's outputs."""
         self._child.stdin.write("next\n")
         self._child.stdin.flush()
         event = self._next("batch")
-        arrays = iter(self._arrays("batch.bin", sum(count for _, count in event["nodes"])))
+        arrays = iter(self._arrays("batch.bin", event["dtypes"]))
         trace = Trace()
         for path, count in event["nodes"]:
             outputs = [next(arrays) for _ in range(count)]
@@ -94,9 +95,10 @@ class Run:
         lines = (Path(self._folder.name) / "log.txt").read_text(errors="replace").strip().splitlines()
         return f"{lines[-1][:300] if lines else 'nothing was printed'} (status {self._child.returncode})"
 
-    def _arrays(self, name, count):
+    def _arrays(self, name, dtypes):
         with open(Path(self._folder.name) / name, "rb") as file:
-            return [np.load(file, allow_pickle=False) for _ in range(count)]
+            arrays = [np.load(file, allow_pickle=False) for _ in dtypes]
+        return [array.view(BFLOAT16) if dtype == "bfloat16" else array for array, dtype in zip(arrays, dtypes)]
 
     def __enter__(self):
         return self
@@ -154,36 +156,53 @@ def _serve(keras, model, inputs, batch_size, folder, say):
     _reset_states(model)
     predicted = model.predict(_packed(keras, model, inputs), batch_size=batch_size, verbose=0)
     leaves = keras.tree.flatten(predicted)
-    _write(folder / "predicted.bin", leaves)
-    say("predicted", leaves=len(leaves))
+    say("predicted", dtypes=_write(folder / "predicted.bin", leaves))
     _reset_states(model)
     probe = _probe(keras, model)
     starts = iter(range(0, len(inputs[0]), batch_size))
     for _ in sys.stdin:
         start = next(starts)
         nodes = probe(_packed(keras, model, [x[start:start + batch_size] for x in inputs]))
-        _write(folder / "batch.bin", [leaf for leaves in nodes.values() for leaf in leaves])
-        say("batch", nodes=[[path, len(leaves)] for path, leaves in nodes.items()])
+        dtypes = _write(folder / "batch.bin", [leaf for leaves in nodes.values() for leaf in leaves])
+        say("batch", nodes=[[path, len(leaves)] for path, leaves in nodes.items()], dtypes=dtypes)
 
 
 def _packed(keras, model, inputs):
     """Return the flat inputs in the structure that the model was built on."""
-    inputs = [np.asarray(x) for x in inputs]
+    inputs = [_tensor(np.asarray(x)) for x in inputs]
     return inputs[0] if isinstance(model, keras.Sequential) else keras.tree.pack_sequence_as(model.input, inputs)
+
+
+def _tensor(array):
+    if array.dtype.kind not in "US":
+        return array
+    import tensorflow  # Keras takes text as TensorFlow's tensors only
+
+    return tensorflow.constant(array)
 
 
 def _reset_states(model):
     for layer in model._flatten_layers():
-        if getattr(layer, "stateful", False) and hasattr(layer, "reset_states"):
-            layer.reset_states()
+        if getattr(layer, "stateful", False) and hasattr(layer, "reset_state"):
+            layer.reset_state()
 
 
 def _write(path, arrays):
+    """Write arrays one after the other, and return the names of their dtypes."""
+    arrays = [np.asarray(array) for array in arrays]
     with open(path, "wb") as file:
         for array in arrays:
-            array = np.asarray(array)
-            # NumPy cannot store bfloat16; float32 holds each of its values exactly.
-            np.save(file, array.astype("float32") if array.dtype.name == "bfloat16" else array)
+            np.save(file, _storable(array))
+    return [array.dtype.name for array in arrays]
+
+
+def _storable(array):
+    """Return an array that needs no pickle: text as ``U``; bfloat16 as float32, which holds each of its values."""
+    if array.dtype.kind == "O":
+        array = array.astype("S") if all(isinstance(x, bytes) for x in array.flat) else array.astype("U")
+    if array.dtype.kind == "S":
+        return np.char.decode(array, "utf-8", "replace")
+    return array.astype("float32") if array.dtype.name == "bfloat16" else array
 
 
 def _probe(keras, model):

@@ -2,12 +2,17 @@
 
 import math
 from threading import Lock
+from typing import Any
 
 import numpy as np
 
 from weightscope import cores
 from weightscope.errors import NotReplayable
+from weightscope.layers.models import Model
 from weightscope.layers.structure import flatten, flatten_shapes, map_structure
+
+# An array (batch, …), a list of arrays in the order of the model's inputs, or a mapping by input name.
+Arrays = np.ndarray | list | dict
 
 
 class Trace(dict):
@@ -29,7 +34,7 @@ class Trace(dict):
         return _problem(self._output)
 
     @property
-    def output(self):
+    def output(self) -> Any:
         """The model's output, structured as ``predict`` structures it; raises NotReplayable where it is missing."""
         if self.problem:
             raise self.problem
@@ -40,7 +45,7 @@ class Trace(dict):
         self._output = value
 
 
-def replay(model, inputs, given=None):
+def replay(model: Model, inputs: Arrays, given: "Trace | None" = None) -> "Trace":
     """Run ``model`` on ``inputs`` in NumPy, and return the Trace of every node.
 
     ``inputs``: an array (batch, …), a list of arrays in the order of the model's inputs, or a mapping by input name.
@@ -134,7 +139,7 @@ def steps(model, inputs, given=None, trace=None):
         replacement = None if given is None else given.get(path)
 
 
-def predict(model, inputs, batch_size=32):
+def predict(model: Model, inputs: Arrays, batch_size: int = 32) -> Any:
     """Return what ``model.predict(inputs)`` returns, by NumPy alone.
 
     ``inputs`` as for ``replay``; they are run ``batch_size`` samples at a time. Raises NotReplayable, naming the layer.

@@ -1,5 +1,7 @@
 """Replays ``predict`` by hand beside Keras, layer by layer, and returns the Comparison."""
 
+from dataclasses import replace
+
 from weightscope import compare, reference
 from weightscope.errors import NothingChecked, Unsafe, Unsupported
 from weightscope.layers.base import Unknown
@@ -37,14 +39,15 @@ def verify(model, inputs, tolerance=None, batch_size=32, progress=None, custom_o
             outputs.append(None if ours.problem else ours.output)
             progress("samples", index + 1, len(batches))
     return compare.Comparison(
-        compare.joined(rows), _output_gaps(outputs, predicted, tolerance), len(arrays[0]), tolerance, version,
+        compare.joined(rows), _output_gaps(outputs, predicted, theirs, tolerance), len(arrays[0]), tolerance, version,
         list(model.notes))
 
 
-def _output_gaps(outputs, predicted, tolerance):
+def _output_gaps(outputs, predicted, trace, tolerance):
     if any(output is None for output in outputs):
         return []
     ours = flatten(concatenate(outputs))
+    tolerance = replace(tolerance, through=compare.shortest(trace))
     return [compare.gap(a, b, tolerance) for a, b in zip(ours, predicted, strict=True)]
 
 

@@ -149,3 +149,8 @@ def test_the_given_config_is_left_as_it_is():
     before = repr(config)
     translate(config, "1.0.0")
     assert repr(config) == before
+
+
+def test_a_call_in_training_mode_is_refused():
+    found, _ = translate(graph([[["a", 0, 0, {"training": True}]]], class_name="Dropout"), "2.4.0")
+    assert "training=True" in found["config"]["layers"][2]["config"]["not_replayable"]

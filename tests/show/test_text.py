@@ -61,7 +61,7 @@ def eighty_columns(monkeypatch):
 
 
 def test_a_small_model_from_head_to_foot(shown):
-    import keras
+    keras = pytest.importorskip("keras")
 
     path = shown["small.h5"].path
     found = written(path, statistics=True, values=True)
@@ -162,7 +162,7 @@ def test_an_unknown_class_is_listed_with_its_weights(shown, tmp_path):
 
 
 def test_models_in_models_to_any_depth(tmp_path):
-    import keras
+    keras = pytest.importorskip("keras")
 
     model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(2, name="innermost")])
     for _ in range(45):

@@ -71,7 +71,11 @@ def _with_nodes(layer, first_calls):
     if not isinstance(layer, dict) or not isinstance(layer.get("inbound_nodes"), list):
         return layer
     nodes = [_node(layer.get("class_name"), node, first_calls) for node in layer["inbound_nodes"]]
-    return {**layer, "inbound_nodes": nodes}
+    found = {**layer, "inbound_nodes": nodes}
+    if any(isinstance(node, dict) and node["kwargs"].get("training") is True for node in nodes):
+        reason = "called with training=True, which Keras 2 heeds in predict"
+        found["config"] = {**layer["config"], "not_replayable": reason}
+    return found
 
 
 def _node(class_name, node, first_calls):

@@ -127,7 +127,7 @@ class MelSpectrogram(DataLayer):
         y = np.tensordot(spectrum, bands.astype(x.dtype), 1)
         if self.power_to_db:
             y = decibels(y, self.min_power, self.ref_power, self.top_db)
-        return np.swapaxes(y, -1, -2).astype(self.compute_dtype)
+        return self.as_computed(np.swapaxes(y, -1, -2))
 
     def _taps(self, dtype):
         if self.window is None:

@@ -156,7 +156,7 @@ class Layer(Runs):
                     settings.has_no_effect(key) or value in (None, False, [], {})):
                 whom = f"your class {type(self).__name__}" if is_of_user(self) else "weightscope"
                 return f"setting {key!r} is unknown to {whom}"
-        if self.compute_dtype is None or self.compute_dtype == "bfloat16":
+        if self.compute_dtype is None:
             return f"dtype policy {self.policy!r} is not replayed"
         return next(self._missing(), None)
 

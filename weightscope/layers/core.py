@@ -35,8 +35,8 @@ class InputLayer(Layer):
         if isinstance(x, NotReplayable):
             return x
         x = np.asarray(x)
-        if self.compute_dtype not in (None, "string", "bfloat16"):
-            x = x.astype(self.compute_dtype, copy=False)
+        if self.compute_dtype not in (None, "string"):
+            x = self.as_computed(x)
         expected = self.batch_shape
         if expected is None:
             return x

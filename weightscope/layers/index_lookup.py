@@ -23,6 +23,7 @@ class IndexLookup(Layer):
     keeps_samples_apart = False  # encoded, an input of one axis becomes one vector
     refuses = ("sparse",)
     ignored = ("vocabulary_dtype", "encoding", "has_input_vocabulary")
+    output_dtype = "float32"
     assets = {}
     max_tokens: "int | None" = None
     num_oov_indices: int = 1

@@ -71,7 +71,7 @@ class Model(Layer):
     def argument(self, args, kwargs, masks=()):
         """Return what a call hands to the model, and its masks; NotReplayable where it asks for more than to run it."""
         asked = [key for key, value in kwargs.items()
-                 if key not in ("inputs", "mask") and value is not None and value is not False]
+                 if key not in ("inputs", "mask", "training") and value is not None and value is not False]
         if len(args) + ("inputs" in kwargs) != 1 or asked:
             raise NotReplayable(f"model {self.name!r}: called with {len(args)} arguments and {asked} is not replayed")
         mask = kwargs.get("mask")

@@ -71,7 +71,7 @@ class BatchNormalization(Normalization):
         along[_one_axis(self.axis)] = -1
         y = np.multiply(x, scale.astype(work, copy=False).reshape(along), dtype=work)
         y += shift.astype(work, copy=False).reshape(along)
-        return y.astype(self.compute_dtype, copy=False)
+        return self.as_computed(y)
 
 
 class Uncast(Normalization):
@@ -83,7 +83,7 @@ class Uncast(Normalization):
 
     def apply(self, **given):
         """Run, and cast the result to ``compute_dtype``."""
-        return super().apply(**given).astype(self.compute_dtype, copy=False)
+        return self.as_computed(super().apply(**given))
 
 
 @keras_layer

@@ -20,11 +20,11 @@ class DataLayer(Layer):
 
     def cast(self, value):
         """Return all arrays of numbers in ``compute_dtype``, at any depth of lists and mappings."""
-        return map_structure(self._as_computed, value)
+        return map_structure(self._number_as_computed, value)
 
-    def _as_computed(self, value):
+    def _number_as_computed(self, value):
         numbers = isinstance(value, np.ndarray) and value.dtype.kind in "biuf"
-        return value.astype(self.compute_dtype, copy=False) if numbers else value
+        return self.as_computed(value) if numbers else value
 
 
 def variable_dtype(layer):
@@ -120,7 +120,7 @@ class Discretization(DataLayer):
         bins = np.searchsorted(np.asarray(self.bin_boundaries, "float32"), x, side="right")
         if self.output_mode == "int":
             return bins.astype("int32")
-        return encode(bins, self.output_mode, len(self.bin_boundaries) + 1).astype(self.compute_dtype)
+        return self.as_computed(encode(bins, self.output_mode, len(self.bin_boundaries) + 1))
 
 
 @keras_layer
@@ -130,6 +130,7 @@ class CategoryEncoding(DataLayer):
     formula = "y = output_mode of x over num_tokens categories"
     keeps_samples_apart = False  # encoded, an input of one axis becomes one vector
     refuses = ("sparse",)
+    output_dtype = property(variable_dtype)
     num_tokens: int
     output_mode: str = "multi_hot"
 
@@ -138,7 +139,7 @@ class CategoryEncoding(DataLayer):
 
     def forward(self, x, count_weights=None):
         encoded = encode(x.astype("int64"), self.output_mode, self.num_tokens, count_weights)
-        return encoded.astype(variable_dtype(self))
+        return self.as_computed(encoded, self.output_dtype)
 
 
 @keras_layer
@@ -153,6 +154,7 @@ class Hashing(Layer):
             with mask_value: 0 there, elsewhere 1 + hash(x, salt) mod (num_bins - 1)"""
     keeps_samples_apart = False  # encoded, an input of one axis becomes one vector
     refuses = ("sparse",)
+    output_dtype = property(variable_dtype)
     num_bins: int
     mask_value: "int | float | str | None" = None
     salt: "int | list | None" = None
@@ -171,7 +173,7 @@ class Hashing(Layer):
         bins = self._bins(x)
         if self.output_mode != "int":
             bins = encode(bins, self.output_mode, self.num_bins)
-        return bins.astype(variable_dtype(self))
+        return self.as_computed(bins, self.output_dtype)
 
     def _bins(self, x):
         text = texts(x)
@@ -208,7 +210,7 @@ class HashedCrossing(Layer):
         bins = crossed([column if column.dtype.kind in "iu" else as_bytes(column) for column in x], self.num_bins)
         if self.output_mode != "int":
             bins = encode(bins, self.output_mode, self.num_bins)
-        return bins.astype(self.compute_dtype)
+        return self.as_computed(bins)
 
 
 @keras_layer

@@ -7,9 +7,11 @@ from contextlib import contextmanager
 import numpy as np
 
 from weightscope.errors import NotReplayable, WeightscopeError
+from weightscope.kernels.short_floats import to_bfloat16
 from weightscope.layers.structure import flatten, flatten_shapes, map_structure
 from weightscope.user_code import described, is_of_user
 
+FLOATS = ("bfloat16", "float16", "float32", "float64")
 MOST_VALUES = 2**30  # in one output: past that a file asks for more memory than a check is worth
 
 _MISFITS = (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError)
@@ -45,7 +47,7 @@ class Runs:
     def _guarded(self, given):
         with self._faults_named():
             expected = self._check_size(given)
-            outputs = self.apply(**given)
+            outputs = self._rounded(self.apply(**given))
             if is_of_user(self):
                 self._check_shapes(outputs, expected)
             return outputs
@@ -94,6 +96,8 @@ class Runs:
         names = self._call_names()
         given = dict(zip(names, args))
         for key, value in kwargs.items():
+            if key == "training":
+                continue  # whatever the graph says: predict sets it to False (keras/src/layers/layer.py)
             if key == "inputs" and not given:
                 given[names[0]] = value
             elif key in names:
@@ -124,13 +128,26 @@ class Runs:
 
     def cast(self, value):
         """Return float arrays in ``compute_dtype``, at any depth of lists and mappings; everything else as it is."""
-        if np.dtype(self.compute_dtype).kind != "f":
+        if self.compute_dtype not in FLOATS:
             return value
         return map_structure(self._cast_array, value)
 
     def _cast_array(self, value):
-        floats = isinstance(value, np.ndarray) and value.dtype.kind == "f"
-        return value.astype(self.compute_dtype, copy=False) if floats else value
+        return self.as_computed(value) if isinstance(value, np.ndarray) and value.dtype.kind == "f" else value
+
+    def as_computed(self, array, dtype=None):
+        """Return an array of numbers in ``compute_dtype``, or another; bfloat16 is float32 rounded to it."""
+        dtype = dtype or self.compute_dtype
+        return to_bfloat16(array) if dtype == "bfloat16" else array.astype(dtype, copy=False)
+
+    @property
+    def output_dtype(self):
+        """The dtype of the floats that this layer returns."""
+        return self.compute_dtype
+
+    def _rounded(self, outputs):
+        # NumPy has no bfloat16: between its casts a layer computes in float32, and rounds what it hands on.
+        return map_structure(self._cast_array, outputs) if self.output_dtype == "bfloat16" else outputs
 
     def apply(self, **given):
         """Call ``forward`` with the arguments of the call and the weights, both by name."""

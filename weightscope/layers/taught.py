@@ -4,13 +4,15 @@ Classes of installed packages enter through the entry points of the group ``weig
 whose import runs its ``@weightscope.keras_layer``. They are looked for once, when a class is met that nobody knows.
 """
 
+from collections.abc import Callable
+
 from weightscope.user_code import described
 
 GROUP = "weightscope.layers"
 
-_classes = {}
-_functions = {}
-_packages = {"asked": False, "failed": []}
+_classes: dict[str, type] = {}
+_functions: dict[str, Callable] = {}
+_packages: dict = {"asked": False, "failed": []}
 
 
 def add_class(layer_class, name):

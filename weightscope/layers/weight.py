@@ -1,5 +1,9 @@
 """One weight of a layer: an array of the file, with a word for each axis."""
 
+from typing import Any
+
+import numpy as np
+
 from weightscope.errors import NotReplayable
 
 
@@ -12,23 +16,23 @@ class Weight:
     what a layer stores by itself: Keras neither counts it among the model's parameters nor writes it to an .h5 model.
     """
 
-    def __init__(self, name, axes, at="", trainable=True, tracked=True):
+    def __init__(self, name: str, axes: str, at: str = "", trainable: bool = True, tracked: bool = True):
         self.name, self.axes, self.at, self.trainable, self.tracked = name, axes, at, trainable, tracked
-        self.stored = None
-        self._array = None
+        self.stored: Any = None
+        self._array: np.ndarray | None = None
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, ...] | None:
         """Sizes of the axes, or None while no array of a file belongs to this weight."""
         return None if self.stored is None else tuple(self.stored.shape)
 
     @property
-    def dtype(self):
+    def dtype(self) -> str | None:
         """NumPy's name of the stored dtype, or None while unbound."""
         return None if self.stored is None else self.stored.dtype
 
     @property
-    def array(self):
+    def array(self) -> np.ndarray:
         """The values, read from the file at the first use and kept."""
         if self._array is None:
             if self.stored is None:

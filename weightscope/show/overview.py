@@ -111,7 +111,7 @@ class Overview:
         counts = {True: 0, False: 0}
         for block in self.all_blocks():
             for weight in block.layer.weights.values():
-                if weight.stored is not None:
+                if weight.stored is not None and weight.tracked:
                     counts[block.trains_weight(weight)] += weight.stored.size
         return counts[True], counts[False]
 
