@@ -40,6 +40,7 @@ class Run:
     """One run of Keras. A context manager: leaving it ends the child and removes its files."""
 
     def __init__(self, saved, inputs, batch_size, custom_objects=()):
+        self._path = saved.path
         self._folder = tempfile.TemporaryDirectory(prefix="weightscope-")
         folder = Path(self._folder.name)
         model = folder / f"model{_SUFFIXES.get(saved.format, '.h5')}"
@@ -82,11 +83,11 @@ class Run:
         try:
             event = json.loads(self._child.stdout.readline())
         except json.JSONDecodeError:
-            raise ReferenceFailed(f"Keras ended without a word: {self._last_words()}") from None
+            raise ReferenceFailed(f"{self._path}: Keras ended without a word: {self._last_words()}") from None
         if event["event"] == "unreadable":
             raise Unreadable(event["message"])
         if event["event"] != expected:
-            raise ReferenceFailed(f"Keras could not {event['stage']} the model: {event['message']}")
+            raise ReferenceFailed(f"{self._path}: Keras could not {event['stage']} it: {event['message']}")
         return event
 
     def _last_words(self):
