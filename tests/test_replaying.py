@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from fresh_readme import ROOT
 
 import weightscope
 from weightscope import cores, replaying
@@ -97,3 +98,9 @@ def test_shares_cover_every_sample_once():
             parts = cores.shares(samples, values)
             assert [i for part in parts for i in range(part.start, part.stop)] == list(range(samples))
             assert all(part.stop - part.start <= cores.TOGETHER for part in parts) or len(parts) == 1
+
+
+def test_plain_lists_are_an_array():
+    model = weightscope.load(ROOT / "sample_models" / "xor_relu.h5")
+    assert np.round(weightscope.predict(model, [[0, 0], [0, 1], [1, 0], [1, 1]])).ravel().tolist() == [0, 1, 1, 0]
+    assert weightscope.replay(model, [[0, 0]]).output.shape == (1, 1)

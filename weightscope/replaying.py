@@ -52,6 +52,7 @@ def replay(model: Model, inputs: Arrays, given: "Trace | None" = None) -> "Trace
     ``given``: a Trace whose values take the place of ours for the nodes behind them, so that each layer is judged in
     isolation. A layer that cannot be replayed, and all behind it, is in ``trace.missing``.
     """
+    inputs = _as_arrays(model, inputs)
     whole = _Whole(_shares(model, inputs))
     outputs = cores.in_parallel(lambda part: _traced(model, inputs, given, part, whole), whole.parts)
     problem = next(filter(None, map(_problem, outputs)), None)
@@ -91,6 +92,12 @@ class _Whole:
                     lambda x: np.empty((self.parts[-1].stop, *x.shape[1:]), x.dtype), outputs)
         for whole, share in zip(flatten(self.trace[path]), flatten(outputs)):
             whole[part] = share
+
+
+def _as_arrays(model, inputs):
+    """Return plain lists of numbers as the one array that they are."""
+    lists = not any(isinstance(leaf, np.ndarray) for leaf in flatten(inputs))
+    return np.asarray(inputs) if lists and not isinstance(inputs, dict) and len(model.input_layers) == 1 else inputs
 
 
 def _shares(model, inputs):
@@ -145,7 +152,7 @@ def predict(model: Model, inputs: Arrays, batch_size: int = 32) -> Any:
     ``inputs`` as for ``replay``; they are run ``batch_size`` samples at a time. Raises NotReplayable, naming the layer.
     """
     batches = []
-    for batch in batches_of(inputs, batch_size):
+    for batch in batches_of(_as_arrays(model, inputs), batch_size):
         shared = _shares(model, batch)
         batches += cores.in_parallel(lambda share, batch=batch: _outputs(model, _cut(batch, share)), shared)
     return concatenate(batches)
