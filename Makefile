@@ -3,13 +3,14 @@
 # make quick  the tests that need no Keras, on a machine without it
 # make check  ruff, mypy, the floors, a fresh README
 # make samples, make bench
+# make soak   random models and all of keras.applications against Keras, for long: SOAK='--examples 1000 --seed 7'
 PYTHON ?= python3
 VENV := .venv
 LIGHT := .venv-light
 BIN := $(VENV)/bin
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test quick check samples bench clean
+.PHONY: demo test quick check samples bench soak clean
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -46,6 +47,9 @@ samples: $(VENV)/.samples
 
 bench: $(VENV)/.ready
 	$(BIN)/python tests/bench.py
+
+soak: $(VENV)/.ready
+	$(BIN)/python tests/soak.py $(SOAK)
 
 clean:
 	rm -rf $(VENV) $(LIGHT) .pytest_cache .ruff_cache .mypy_cache .hypothesis

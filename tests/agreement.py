@@ -152,7 +152,7 @@ def _agree_on_words(layer, keras_layer):
     for part in _with_parts(layer):
         for weight in part.weights.values():
             assert weight.axis_words() is not None, f"{weight}: a word for each axis"
-            assert weight.name in type(part).formula, f"{weight.name} is not in the formula"
+            assert weight.name in part.formula, f"{weight.name} is not in the formula"
 
 
 def _with_parts(layer):

@@ -40,9 +40,9 @@ def _einsum_dense(chance, shape):
     units = chance.randint(1, 4)
     if len(shape) == 3:
         return chance.choice(({"equation": "abc,cd->abd", "output_shape": (None, units), "bias_axes": "d"},
-                              {"equation": "abc,cde->abde", "output_shape": (None, units, 2), "bias_axes": "de"},
-                              {"equation": "...c,cd->...d", "output_shape": (units,)}))
-    return {"equation": "ab,bc->ac", "output_shape": units, "bias_axes": chance.choice((None, "c"))}
+                              {"equation": "abc,cde->abde", "output_shape": (None, units, 2), "bias_axes": "de"}))
+    bias = {"bias_axes": chance.choice((None, "c"))}
+    return {"equation": "ab,bc->ac", "output_shape": units, **bias} if len(shape) == 2 else None
 
 
 def _softmax(chance, shape):
@@ -77,10 +77,6 @@ def _rms_norm(chance, shape):
 
 def _normalization(chance, shape):
     return {"axis": None, "mean": 0.3, "variance": 1.7, "invert": coin(chance)}
-
-
-def _spectral(chance, shape):
-    return {"layer": keras.layers.Dense(chance.randint(1, 5)), "power_iterations": 1}
 
 
 def _reshape(chance, shape):
@@ -216,7 +212,7 @@ _ANY = {
     "GaussianNoise": lambda chance, shape: {"stddev": 0.2}, "GaussianDropout": _rate, "AlphaDropout": _rate,
     "Identity": _nothing, "ActivityRegularization": _nothing, "BatchNormalization": _batch_norm,
     "LayerNormalization": _layer_norm, "GroupNormalization": _group_norm, "RMSNormalization": _rms_norm,
-    "UnitNormalization": _norm, "Normalization": _normalization, "SpectralNormalization": _spectral,
+    "UnitNormalization": _norm, "Normalization": _normalization,
     "Rescaling": lambda chance, shape: {"scale": 0.7, "offset": 0.1}, "Flatten": _nothing, "Reshape": _reshape,
     "Permute": _permute, "EinsumDense": _einsum_dense,
 }

@@ -91,6 +91,8 @@ class Growth:
         """Call a layer of any class that takes one tensor."""
         tensor = self.pick()
         name = self.chance.choice(BY_RANK.get(len(tensor.shape), ("Flatten",)))
+        if name.startswith("SpatialDropout") and keras.config.dtype_policy().name.startswith("mixed"):
+            return  # Keras saves one under mixed_float16 as float32, and so opens another model than it saved
         settings = SETTINGS[name](self.chance, tuple(tensor.shape)) if None not in tensor.shape[2:] else None
         if settings is not None:
             self.call(f"{name} {_told(settings)}", self.made(name, settings), tensor)
@@ -180,17 +182,21 @@ class Growth:
 
 def _chained(shape, layers):
     """Return a Sequential of the layers that can follow each other."""
-    tensor, kept = keras.Input(tuple(shape)), []
+    tensor, kept = keras.Input(tuple(shape)), {}
     for layer in layers:
-        config = layer.get_config()
+        if layer.name in kept or isinstance(layer, keras.Model):
+            continue
         try:
-            after = type(layer).from_config(config)(tensor)
+            after = _copied(layer)(tensor)
         except REFUSALS:
             continue  # made for another tensor than the one before it
         if _is_small(after):
-            tensor = after
-            kept.append(type(layer).from_config(config))
-    return keras.Sequential([keras.Input(tuple(shape)), *kept, *([] if kept else [keras.layers.Identity()])])
+            tensor, kept[layer.name] = after, _copied(layer)
+    return keras.Sequential([keras.Input(tuple(shape)), *kept.values()] + [keras.layers.Identity()] * (not kept))
+
+
+def _copied(layer):
+    return type(layer).from_config(layer.get_config())
 
 
 def _is_small(tensor):
@@ -237,8 +243,9 @@ def _enter(growth, number, samples, inputs, arrays, rng):
         growth.calls.clear()  # a second call of it needs tokens
     else:
         steps = None if kind == "steps" and chance.random() < 0.15 else size[0]
-        tensor = keras.Input((steps, *size[1:]), name=f"in_{number}")
-        values = rng.normal(size=(samples, *size)).astype(tensor.dtype)
+        dtype = "float64" if keras.config.dtype_policy().name == "float64" else "float32"
+        tensor = keras.Input((steps, *size[1:]), dtype=dtype, name=f"in_{number}")
+        values = rng.normal(size=(samples, *size)).astype("float32").astype(tensor.dtype)  # predict makes it float32
         if kind == "steps":
             values[:, size[0] // 2 + 1:] *= rng.integers(0, 2, (samples, 1, 1))  # zeros, for Masking to find
         arrays.append(values)

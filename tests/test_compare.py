@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from weightscope.compare import Comparison, Difference, Tolerance, gap, worst_gap
+from weightscope.compare import Comparison, Difference, Tolerance, gap, shortest, worst_gap
+from weightscope.kernels.short_floats import BFLOAT16
 
 EXACT = Tolerance(0.0, 0.0)
 
@@ -79,3 +80,19 @@ def test_first_prefers_the_layer_at_fault():
     assert Comparison(rows, [], 1, EXACT).first.path == "c"
     assert Comparison(rows[:2], [], 1, EXACT).first.path == "b"
     assert Comparison(rows[:1], [], 1, EXACT).first is None
+
+
+def test_a_float32_that_came_through_a_shorter_dtype_is_held_to_that_one():
+    theirs = np.array([1.0, -2.0], "float32")
+    ours = theirs * np.float32(1.01)
+    assert not gap(ours, theirs, Tolerance()).within
+    assert gap(ours, theirs, Tolerance(through="float16")).within
+    assert not gap(ours, theirs, Tolerance(rtol=1e-3, atol=0.0, through="float16")).within
+    assert not gap(np.array([3], "int8"), np.array([4], "int8"), Tolerance(through="to int8")).within
+
+
+def test_bfloat16_is_told_from_float32():
+    theirs = np.array([1.0, -2.0], "float32").view(BFLOAT16)
+    assert gap(theirs.astype("float32") * np.float32(1.01), theirs, Tolerance()).within
+    assert shortest([], [theirs, np.ones(2, "float16")]) == "bfloat16"
+    assert shortest([], [theirs.astype("int8")]) is None

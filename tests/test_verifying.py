@@ -121,3 +121,11 @@ def test_training_mode_in_the_graph_changes_nothing_in_predict(tmp_path):
     x = keras.Input((3,))
     keras.Model(x, keras.layers.Dropout(0.5)(x, training=True)).save(tmp_path / "dropout.keras")
     assert verify(weightscope.load(tmp_path / "dropout.keras"), np.ones((5, 3)))
+
+
+def test_float64_inputs_are_rounded_as_predict_rounds_them(tmp_path):
+    model = keras.Sequential([keras.Input((3,), dtype="float64"), keras.layers.Dense(2, dtype="float64")])
+    model.save(tmp_path / "double.keras")
+    opened, x = weightscope.load(tmp_path / "double.keras"), RNG.normal(size=(4, 3))
+    np.testing.assert_allclose(weightscope.predict(opened, x), model.predict(x, verbose=0), rtol=1e-14)
+    assert verify(opened, x)

@@ -7,6 +7,7 @@ from weightscope.layers.base import Unknown, Weight
 from weightscope.layers.loose import Loose
 from weightscope.layers.models import Model
 from weightscope.layers.structure import snake_case
+from weightscope.layers.weight import Copy
 
 
 @dataclass
@@ -87,10 +88,12 @@ def _bind_folder(layer, folder, free, folders):
         _claim_all(layer, folder, free)
         return
     counts = {}
-    for weight in layer.weights.values():
-        if weight.tracked:
-            index = counts[weight.at] = counts.get(weight.at, -1) + 1
-        _take(weight, _join(folder, weight.at, "vars", str(index) if weight.tracked else weight.name), free)
+    for weight in layer.saved_order():
+        place = weight.name
+        if weight.tracked or isinstance(weight, Copy):
+            counts[weight.at] = counts.get(weight.at, -1) + 1
+            place = str(counts[weight.at])
+        _take(weight, _join(folder, weight.at, "vars", place), free)
     for attribute, part in _attributes(layer):
         inner = _join(folder, attribute)
         private = _join(folder, "_" + attribute)  # as tf_keras names some

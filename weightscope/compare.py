@@ -10,9 +10,10 @@ from weightscope.layers.models import Model
 from weightscope.layers.structure import flatten
 
 # |ours - theirs| <= atol + rtol * |theirs|; atol is a share of the largest value of the output, for a sum of large
-# terms that cancel carries their rounding. By the dtype of the reference's output.
-RTOL = {"float64": 1e-9, "float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1}
-ATOL_OF_LARGEST = {"float64": 1e-11, "float32": 1e-5, "float16": 5e-3, "bfloat16": 2e-2}
+# terms that cancel carries their rounding. By the dtype of the reference's output, or a shorter one on the way to it.
+RTOL = {"float64": 1e-9, "float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1, "to int8": 1e-1, "to float8": 2e-1}
+ATOL_OF_LARGEST = {
+    "float64": 1e-11, "float32": 1e-5, "float16": 5e-3, "bfloat16": 2e-2, "to int8": 2e-2, "to float8": 5e-2}
 
 
 @dataclass(frozen=True)
@@ -170,18 +171,18 @@ def traces(model, ours, isolated, theirs, tolerance):
     ``ours``: a Trace fed by itself; ``isolated``: one whose layers were fed with the reference's values; ``theirs``:
     the reference's. Input layers, and nested models as a whole, have no row: their layers have.
     """
-    shapes, rows, through = model.shapes(), [], tolerance
+    shapes, rows, dtype = model.shapes(), [], None
     for path, layer in calls(model):
-        through = replace(through, through=shortest(theirs.get(path, ()), through.through))
-        verdict = _verdict(path, ours, isolated, theirs, tolerance, through)
+        dtype = shortest(layer.with_parts(), theirs.get(path, ()), dtype)
+        verdict = _verdict(path, ours, isolated, theirs, tolerance, replace(tolerance, through=dtype))
         rows.append(Difference(path, layer.class_name, shapes.get(path), *verdict))
     return rows
 
 
-def shortest(outputs, dtype=None):
-    """Return the dtype of the least precision among floats, and ``dtype``; None where there are none."""
-    found = [dtype_name(array.dtype) for array in flatten(outputs)]
-    return max([name for name in (dtype, *found) if name in RTOL], key=RTOL.get, default=None)
+def shortest(layers, outputs, dtype=None):
+    """Return the dtype of the least precision that values come through in layers and their outputs, and ``dtype``."""
+    found = [dtype, *(layer.rounds_to for layer in layers), *(dtype_name(array.dtype) for array in flatten(outputs))]
+    return max([name for name in found if name in RTOL], key=RTOL.get, default=None)
 
 
 def calls(model, prefix=""):

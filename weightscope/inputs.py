@@ -9,7 +9,8 @@ import numpy as np
 
 from weightscope.errors import Unreadable, Unsafe, Unsupported
 from weightscope.input_files import arrays_in
-from weightscope.layers.core import Embedding, Masking
+from weightscope.layers.core import Masking
+from weightscope.layers.core_embedding import Embedding
 from weightscope.layers.models import Model
 from weightscope.layers.structure import flatten, flatten_shapes
 

@@ -8,6 +8,7 @@ from weightscope.layers import families
 from weightscope.layers.base import Unknown, layer_from
 from weightscope.layers.loose import Loose
 from weightscope.layers.models import Model
+from weightscope.layers.running import MISFITS
 from weightscope.user_code import is_of_user
 
 
@@ -39,7 +40,11 @@ def _model_of(saved):
 
 def translated(saved):
     """Return a file's config in Keras 3 words, or None where it has none, and notes on what was read as what."""
-    return dialects.translate(saved.config, saved.keras_version, saved.backend) if saved.config else (None, [])
+    try:
+        return dialects.translate(saved.config, saved.keras_version, saved.backend) if saved.config else (None, [])
+    except MISFITS as error:
+        said = " ".join(str(error).split())[:100]
+        raise Unreadable(f"its config is none that Keras writes ({type(error).__name__}: {said})") from error
 
 
 def build(config):

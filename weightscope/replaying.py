@@ -1,6 +1,7 @@
 """Model and inputs in, Trace out: the whole of ``predict``, by hand, in NumPy."""
 
 import math
+from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
@@ -45,19 +46,35 @@ class Trace(dict):
         self._output = value
 
 
-def replay(model: Model, inputs: Arrays, given: "Trace | None" = None) -> "Trace":
+def replay(model: Model, inputs: Arrays, given: "Trace | None" = None, states: dict | None = None) -> "Trace":
     """Run ``model`` on ``inputs`` in NumPy, and return the Trace of every node.
 
     ``inputs``: an array (batch, …), a list of arrays in the order of the model's inputs, or a mapping by input name.
     ``given``: a Trace whose values take the place of ours for the nodes behind them, so that each layer is judged in
-    isolation. A layer that cannot be replayed, and all behind it, is in ``trace.missing``.
+    isolation. ``states``: a mapping, empty before the first batch, that takes the states of stateful layers from one
+    batch to the next; without it they begin with zeros. A layer that cannot be replayed, and all behind it, is in
+    ``trace.missing``.
     """
-    inputs = _as_arrays(model, inputs)
+    inputs = as_predict_takes(model, inputs)
     whole = _Whole(_shares(model, inputs))
-    outputs = cores.in_parallel(lambda part: _traced(model, inputs, given, part, whole), whole.parts)
+    with _carrying(model, {} if states is None else states):
+        outputs = cores.in_parallel(lambda part: _traced(model, inputs, given, part, whole), whole.parts)
     problem = next(filter(None, map(_problem, outputs)), None)
     whole.trace.output = problem or concatenate(outputs)
     return whole.trace
+
+
+@contextmanager
+def _carrying(model, states):
+    """While entered, stateful layers begin with what ``states`` holds for them; then it holds what they ended with."""
+    layers = [layer for layer in model.with_parts() if getattr(layer, "stateful", False)]
+    for layer in layers:
+        layer.carried = states.get(layer, [])
+    try:
+        yield
+    finally:
+        for layer in layers:
+            states[layer], layer.carried = layer.carried, None
 
 
 def _traced(model, inputs, given, part, whole):
@@ -94,10 +111,12 @@ class _Whole:
             whole[part] = share
 
 
-def _as_arrays(model, inputs):
-    """Return plain lists of numbers as the one array that they are."""
+def as_predict_takes(model, inputs):
+    """Return inputs as Keras' ``predict`` sees them: float64 rounded to float32, a plain list of numbers an array."""
     lists = not any(isinstance(leaf, np.ndarray) for leaf in flatten(inputs))
-    return np.asarray(inputs) if lists and not isinstance(inputs, dict) and len(model.input_layers) == 1 else inputs
+    if lists and not isinstance(inputs, dict) and len(model.input_layers) == 1:
+        inputs = np.asarray(inputs)
+    return map_structure(lambda x: x.astype("float32") if getattr(x, "dtype", None) == np.float64 else x, inputs)
 
 
 def _shares(model, inputs):
@@ -149,12 +168,14 @@ def steps(model, inputs, given=None, trace=None):
 def predict(model: Model, inputs: Arrays, batch_size: int = 32) -> Any:
     """Return what ``model.predict(inputs)`` returns, by NumPy alone.
 
-    ``inputs`` as for ``replay``; they are run ``batch_size`` samples at a time. Raises NotReplayable, naming the layer.
+    ``inputs`` as for ``replay``; they are run ``batch_size`` samples at a time. A stateful layer begins with zeros, and
+    goes on from batch to batch. Raises NotReplayable, naming the layer.
     """
     batches = []
-    for batch in batches_of(_as_arrays(model, inputs), batch_size):
-        shared = _shares(model, batch)
-        batches += cores.in_parallel(lambda share, batch=batch: _outputs(model, _cut(batch, share)), shared)
+    with _carrying(model, {}):
+        for batch in batches_of(as_predict_takes(model, inputs), batch_size):
+            shared = _shares(model, batch)
+            batches += cores.in_parallel(lambda share, batch=batch: _outputs(model, _cut(batch, share)), shared)
     return concatenate(batches)
 
 

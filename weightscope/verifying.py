@@ -9,7 +9,7 @@ from weightscope.layers.constants import holds_code
 from weightscope.layers.loose import Loose
 from weightscope.layers.models import Model
 from weightscope.layers.structure import flatten
-from weightscope.replaying import batches_of, concatenate, replay
+from weightscope.replaying import as_predict_takes, batches_of, concatenate, replay
 from weightscope.user_code import is_of_user
 
 
@@ -24,30 +24,33 @@ def verify(model, inputs, tolerance=None, batch_size=32, progress=None, custom_o
     """
     _check_safe(model, custom_objects)
     tolerance = tolerance or compare.Tolerance()
-    arrays = _with_batch(model.standardize(inputs))
+    arrays = _with_batch(model.standardize(as_predict_takes(model, inputs)))
     batches = list(batches_of(arrays, batch_size))
     progress = progress or (lambda stage, done, total: None)
     with reference.start(model.saved, arrays, batch_size, custom_objects) as run:
-        first = replay(model, batches[0])  # while Keras imports, loads and predicts
+        states = {}, {}  # of stateful layers, chained and isolated
+        first = replay(model, batches[0], states=states[0])  # while Keras imports, loads and predicts
         progress("keras", 0, len(batches))
         version, predicted = run.version(), run.predicted()
         rows, outputs = [], []
         for index, batch in enumerate(batches):
-            ours = first if index == 0 else replay(model, batch)
+            ours = first if index == 0 else replay(model, batch, states=states[0])
             theirs = run.batch()
-            rows.append(compare.traces(model, ours, replay(model, batch, given=theirs), theirs, tolerance))
+            isolated = replay(model, batch, theirs, states[1])
+            rows.append(compare.traces(model, ours, isolated, theirs, tolerance))
             outputs.append(None if ours.problem else ours.output)
             progress("samples", index + 1, len(batches))
+    dtype = compare.shortest(model.with_parts(), theirs)
     return compare.Comparison(
-        compare.joined(rows), _output_gaps(outputs, predicted, theirs, tolerance), len(arrays[0]), tolerance, version,
+        compare.joined(rows), _output_gaps(outputs, predicted, dtype, tolerance), len(arrays[0]), tolerance, version,
         list(model.notes))
 
 
-def _output_gaps(outputs, predicted, trace, tolerance):
+def _output_gaps(outputs, predicted, dtype, tolerance):
     if any(output is None for output in outputs):
         return []
     ours = flatten(concatenate(outputs))
-    tolerance = replace(tolerance, through=compare.shortest(trace))
+    tolerance = replace(tolerance, through=dtype)
     return [compare.gap(a, b, tolerance) for a, b in zip(ours, predicted, strict=True)]
 
 

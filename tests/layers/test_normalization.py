@@ -1,9 +1,15 @@
 """Normalization layers against Keras."""
 
+import io
+import zipfile
+
+import h5py
+import keras
 import numpy as np
 import pytest
 from agreement import Case, agrees_with_keras, cases
 
+import weightscope
 from weightscope.layers import layer_from
 
 pytestmark = pytest.mark.keras
@@ -83,6 +89,51 @@ def test_layer_normalization(case, tmp_path):
 )
 def test_other_normalizations(case, tmp_path):
     agrees_with_keras(case, tmp_path)
+
+
+INTEGERS = np.array([[0, 3, 1], [2, 0, 0]], "int32")
+
+
+def spectral(inner, **settings):
+    return lambda: keras.layers.SpectralNormalization(inner(), **settings)
+
+
+@cases(
+    Case(spectral(lambda: keras.layers.Dense(3, activation="relu")), X),
+    Case(spectral(lambda: keras.layers.Dense(3, use_bias=False), power_iterations=3), X),
+    Case(spectral(lambda: keras.layers.Conv2D(4, 3, padding="same")), IMAGE),
+    Case(spectral(lambda: keras.layers.DepthwiseConv2D(2)), IMAGE),
+    Case(spectral(lambda: keras.layers.Conv1DTranspose(2, 3)), X),
+    Case(spectral(lambda: keras.layers.EinsumDense("abc,cd->abd", (None, 2), bias_axes="d")), X),
+    Case(spectral(lambda: keras.layers.Dense(3), dtype="mixed_float16"), X),
+    Case(spectral(lambda: keras.layers.Embedding(4, 2)), INTEGERS),  # Keras casts the vectors to whole numbers
+)
+def test_spectral_normalization(case, tmp_path):
+    agrees_with_keras(case, tmp_path)
+
+
+def test_of_a_kernel_that_is_stored_twice_the_layers_own_counts(tmp_path):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.SpectralNormalization(keras.layers.Dense(2))])
+    model.save(tmp_path / "model.keras")
+    with zipfile.ZipFile(tmp_path / "model.keras") as whole:
+        entries = {name: whole.read(name) for name in whole.namelist()}
+    weights = io.BytesIO(entries["model.weights.h5"])
+    with h5py.File(weights, "r+") as file:
+        file["layers/spectral_normalization/vars/0"][...] = 7.0
+    with zipfile.ZipFile(tmp_path / "other.keras", "w") as whole:
+        for name, content in {**entries, "model.weights.h5": weights.getvalue()}.items():
+            whole.writestr(name, content)
+    x = np.ones((2, 3), "float32")
+    opened = weightscope.load(tmp_path / "other.keras")
+    assert opened.layers[0].weights["kernel"].array.tolist() == np.full((3, 2), 7.0).tolist()
+    theirs = keras.models.load_model(tmp_path / "other.keras").predict(x, verbose=0)
+    np.testing.assert_allclose(weightscope.predict(opened, x), theirs, rtol=1e-5)
+
+
+def test_spectral_normalization_of_a_layer_without_a_kernel_is_refused():
+    inner = {"class_name": "Flatten", "config": {"name": "f"}}
+    layer = layer_from({"class_name": "SpectralNormalization", "config": {"name": "s", "layer": inner}})
+    assert "no kernel" in layer.refusal()
 
 
 def test_a_longer_dtype_does_not_reach_back_to_the_input(tmp_path):

@@ -9,12 +9,13 @@ import pytest
 from agreement import Case, agrees_with_keras
 
 import weightscope
+from weightscope.kernels.short_floats import to_bfloat16
 from weightscope.layers import catalogue
 from weightscope.layers.models import Model
 from weightscope.verifying import verify
 
 pytestmark = pytest.mark.keras
-POLICIES = ("mixed_float16", "mixed_bfloat16", "float16", "bfloat16", "float64")
+MIXED, PURE = ("mixed_float16", "mixed_bfloat16"), ("float16", "bfloat16", "float64")
 MODULES = sorted(path for path in Path(__file__).parent.glob("test_*.py") if path != Path(__file__))
 RNN = {name: Case(name, (3, 5, 4), {"units": 3, "return_sequences": True}) for name in ("SimpleRNN", "GRU", "LSTM")}
 
@@ -30,8 +31,16 @@ def first_cases():
         marks = [mark for test in tests for mark in getattr(test, "pytestmark", ()) if mark.name == "parametrize"]
         for case in (case for mark in marks for case in mark.args[1] if isinstance(case, Case)):
             if case.layer and "dtype" not in case.settings:
-                found.setdefault(case.layer if isinstance(case.layer, str) else type(case.layer()).__name__, case)
+                for name in classes_of(case):
+                    found.setdefault(name, case)
     return {name: case for name, case in found.items() if name in WEIGHT_BEARING}
+
+
+def classes_of(case):
+    """Return the names of the classes that a Case runs: the layer's own, and those of the layers inside it."""
+    if isinstance(case.layer, str):
+        return [getattr(keras.layers, case.layer).__name__]
+    return [type(layer).__name__ for layer in case.layer()._flatten_layers()]
 
 
 WEIGHT_BEARING = {entry.name for entry in catalogue.entries()
@@ -40,17 +49,66 @@ CASES = first_cases()
 
 
 def test_every_class_with_weights_has_a_case():
-    assert WEIGHT_BEARING <= CASES.keys(), WEIGHT_BEARING - CASES.keys()
+    assert CASES.keys() >= WEIGHT_BEARING, WEIGHT_BEARING - CASES.keys()
 
 
-@pytest.fixture(params=POLICIES)
-def policy(request):
+@pytest.fixture
+def under():
+    """A function that sets Keras' own policy until the test is over, so that it reaches layers inside layers."""
     before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(request.param)
-    yield request.param
+    yield keras.config.set_dtype_policy
     keras.config.set_dtype_policy(before)
 
 
+@pytest.mark.parametrize("policy", MIXED)
 @pytest.mark.parametrize("name", sorted(CASES))
-def test_every_class_with_weights_under_every_policy(name, policy, tmp_path):
+def test_every_class_with_weights_in_mixed_precision(name, policy, under, tmp_path):
+    under(policy)
     agrees_with_keras(CASES[name], tmp_path)
+
+
+@pytest.mark.parametrize("policy", PURE)
+@pytest.mark.parametrize("name", ["BatchNormalization", "Conv2D", "Dense", "Embedding", "LSTM", "MultiHeadAttention"])
+def test_weights_in_the_compute_dtype(name, policy, under, tmp_path):
+    under(policy)
+    agrees_with_keras(CASES[name], tmp_path)
+
+
+@pytest.mark.parametrize("policy", MIXED)
+def test_verify_holds_a_mixed_model_with_a_float32_head(policy, under, tmp_path):
+    under(policy)
+    keras.utils.set_random_seed(3)
+    model = keras.Sequential([
+        keras.Input((9, 6)), keras.layers.Conv1D(16, 3, activation="relu"), keras.layers.BatchNormalization(),
+        keras.layers.LSTM(12), keras.layers.Dense(20, activation="gelu"),
+        keras.layers.Dense(3, activation="softmax", dtype="float32", name="head")])
+    model.save(tmp_path / "mixed.keras")
+    x = np.random.default_rng(0).normal(size=(7, 9, 6)).astype("float32")
+    found = verify(weightscope.load(tmp_path / "mixed.keras"), x, batch_size=4)
+    assert found, found
+    altered = weightscope.load(tmp_path / "mixed.keras")
+    head = altered.parts["head"].weights["kernel"].array
+    head[0, 0] += np.float32(0.05)
+    assert verify(altered, x).first.path == "head"  # alone it is held to float32, whatever comes before it
+
+
+@pytest.mark.parametrize("policy", PURE)
+def test_verify_holds_pure_policies(policy, under, tmp_path):
+    under(policy)
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(8, activation="tanh"), keras.layers.Dense(2)])
+    model.save(tmp_path / "pure.keras")
+    found = verify(weightscope.load(tmp_path / "pure.keras"), np.linspace(-1, 1, 30, dtype="float32").reshape(5, 6))
+    assert found, found
+    assert found.outputs[0].values == 10
+
+
+def test_a_policy_that_is_not_known_is_refused():
+    layer = weightscope.layers.layer_from({"class_name": "Dense", "config": {
+        "name": "d", "units": 2, "dtype": {"class_name": "DTypePolicyMap", "config": {"policy_map": {}}}}})
+    assert "DTypePolicyMap" in layer.refusal()
+
+
+def test_the_nearest_bfloat16_by_hand():
+    # 1 + 2⁻⁸ lies halfway between 1 and 1 + 2⁻⁷, and 1 + 3 · 2⁻⁸ between odd 1 + 2⁻⁷ and even 1 + 2⁻⁶.
+    found = to_bfloat16(np.array([1 + 2**-8, 1 + 3 * 2**-8, -np.inf, np.nan], "float32"))
+    np.testing.assert_array_equal(found, np.array([1, 1 + 2**-6, -np.inf, np.nan], "float32"))

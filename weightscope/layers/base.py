@@ -9,7 +9,7 @@ from weightscope.layers import settings, taught
 from weightscope.layers.excused import EXCUSED
 from weightscope.layers.formula import Activation, written
 from weightscope.layers.registry import add_class, add_operation, class_of, known_classes, known_operations
-from weightscope.layers.running import Runs
+from weightscope.layers.running import MISFITS, Runs
 from weightscope.layers.structure import flatten, snake_case
 from weightscope.layers.weight import Weight
 from weightscope.user_code import described, is_of_user
@@ -55,22 +55,28 @@ def layer_from(config):
     class_name, inner = config["class_name"], config.get("config")
     if not isinstance(inner, dict):
         raise Unreadable(f"the config of a {class_name!r} should be a mapping, found {settings._short(inner)}")
+    if not isinstance(config.get("module"), (str, type(None))):
+        raise Unreadable(f"the module of a {class_name!r} should be a name, found {settings._short(config['module'])}")
     name = config.get("name") or inner.get("name") or class_name.lower()
-    layer = _built(class_of(config) or Unknown, inner, name)
+    layer = _built(class_of(config) or Unknown, inner, name, class_name)
     layer.class_name, layer.module = class_name, config.get("module")
-    layer.build_config = config.get("build_config") or {}
+    build_config = config.get("build_config")
+    layer.build_config = build_config if isinstance(build_config, dict) else {}
     return layer
 
 
-def _built(layer_class, config, name):
+def _built(layer_class, config, name, class_name):
     try:
         return layer_class(config, name)
     except WeightscopeError:
         raise
     except Exception as error:
-        if not is_of_user(layer_class):
+        if is_of_user(layer_class):
+            raise Unreadable(f"layer {name!r}: your class {layer_class.__name__}: {described(error)}") from error
+        if not isinstance(error, MISFITS):
             raise
-        raise Unreadable(f"layer {name!r}: your class {layer_class.__name__}: {described(error)}") from error
+        raise Unreadable(f"layer {name!r} ({class_name}): its settings do not fit each other:"
+                         f" {settings._short(error)}") from error
 
 
 class _PartConfig(dict):
@@ -89,6 +95,8 @@ class Layer(Runs):
     supports_masking = False
     stored_as = None  # the class name behind its folder in a Keras 3 file, where that is not class_name
     ignored = ()  # settings of this class that do not change what predict returns
+    rounds_to = None  # what it rounds its inputs to, in compare's words, where that is coarser than their dtype
+    quantizes = ()  # the modes of Keras' quantization that this class knows
     refuses = ()  # settings that must be off (None or False): weightscope does not do what they ask
 
     def __init__(self, config, name):
@@ -156,6 +164,9 @@ class Layer(Runs):
                     settings.has_no_effect(key) or value in (None, False, [], {})):
                 whom = f"your class {type(self).__name__}" if is_of_user(self) else "weightscope"
                 return f"setting {key!r} is unknown to {whom}"
+        mode = settings.quantization(self.policy)
+        if mode and mode.split("/")[0] not in self.quantizes:
+            return f"quantization {mode!r} of a {self.class_name} is not replayed"
         if self.compute_dtype is None:
             return f"dtype policy {self.policy!r} is not replayed"
         return next(self._missing(), None)
@@ -165,7 +176,7 @@ class Layer(Runs):
             if isinstance(activation, Activation) and not activation.known:
                 yield f"activation {activation.name!r} is none of Keras'"
         for weight in self.weights.values():
-            if weight.stored is None and weight.tracked:
+            if weight.shape is None and weight.tracked:
                 yield f"weight {weight.name!r} is not in the file"
             elif weight.stored is not None:
                 yield from self._misfits(weight)
@@ -179,6 +190,8 @@ class Layer(Runs):
         if words is None:
             yield f"weight {weight.name!r} has shape {weight.shape}, expected the axes {weight.axes!r}"
             return
+        if weight.dtype == "int8" and not self.quantizes_now and not is_of_user(self):
+            yield f"weight {weight.name!r} is quantized, which the config does not speak of"
         for word, size in zip(words, weight.shape):
             blocks, _, name = word.rpartition(":")
             expected = getattr(self, name, None) if name in self.settings() else None
@@ -244,6 +257,15 @@ class Layer(Runs):
         own = type(self).__module__.startswith("weightscope.layers.")
         apart = all(axis == -1 or axis > 0 for axis in axes if isinstance(axis, int))
         return own and apart and not getattr(self, "stateful", False)
+
+    @property
+    def quantizes_now(self):
+        """Whether the policy of this layer says that its weights are quantized."""
+        return settings.quantization(self.policy) is not None
+
+    def saved_order(self):
+        """Return the weights as Keras 3 numbers them in its files: ``vars/0``, ``vars/1``, …"""
+        return list(self.weights.values())
 
     def all_weights(self):
         """Yield this layer's own weights and then those of its parts, in Keras' order: those that Keras tracks."""

@@ -30,7 +30,7 @@ def revived(value, tensor=None):
     try:
         return _MAKERS[kind](inner)
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError) as error:
-        raise Unreadable(f"a constant of the graph is no {kind}: {str(inner)[:60]}") from error
+        raise Unreadable(f"a constant of the graph is no {kind}: {repr(inner)[:60]}") from error
 
 
 def holds_code(value):

@@ -3,6 +3,7 @@
 from weightscope.kernels.convolve import convolve, depthwise
 from weightscope.kernels.windows import output_lengths
 from weightscope.layers.base import Activation, Weight, keras_layer
+from weightscope.layers.quantization import LowRank
 from weightscope.layers.spatial import PerAxis, Spatial
 
 SPACE = {1: "steps", 2: "height width", 3: "depth height width"}  # the words of a kernel's first axes, by rank
@@ -11,8 +12,6 @@ SPACE = {1: "steps", 2: "height width", 3: "depth height width"}  # the words of
 class Windowed(Spatial):
     """What all convolutional layers share: the windows, the bias and the activation."""
 
-    refuses = ("lora_rank", "quantization_config")
-    ignored = ("lora_alpha",)
     kernel_size: PerAxis
     strides: PerAxis = 1
     padding: str = "valid"
@@ -39,7 +38,7 @@ class Windowed(Spatial):
         return False
 
 
-class Convolution(Windowed):
+class Convolution(Windowed, LowRank):
     """The base of Conv1D, Conv2D and Conv3D."""
 
     formula = """
@@ -50,9 +49,11 @@ class Convolution(Windowed):
 
     def weight_specs(self):
         seen = "in" if self.groups == 1 else "in/groups"
-        yield Weight("kernel", f"{SPACE[self.rank]} {seen} filters")
+        words = f"{SPACE[self.rank]} {seen} filters"
+        yield Weight("kernel", words, trainable=not self.lora_rank)
         if self.use_bias:
             yield Weight("bias", "filters")
+        yield from self.lora_specs(words)
 
     def space_shape(self, x):
         return x[0], *self.windows(x), self.filters

@@ -22,6 +22,8 @@ def _networks():
     from weightscope.layers import (  # noqa: F401
         activations,
         convolutional,
+        core_dense,
+        core_embedding,
         merging,
         normalization,
         pooling,
@@ -39,6 +41,7 @@ def bring_all():
     _networks()
     _sequences()
     from weightscope.layers import (  # noqa: F401
+        applications,
         audio,
         convolutional_transpose,
         images,

@@ -47,7 +47,7 @@ def ref_from(history):
     """Return the Ref for ``[layer, call, output]``; raise Unreadable for anything else."""
     if not (isinstance(history, list) and len(history) == 3 and isinstance(history[0], str)
             and isinstance(history[1], int) and isinstance(history[2], int) and history[2] >= 0):
-        raise Unreadable(f"a tensor of the graph should be [layer, call, output], found {str(history)[:60]}")
+        raise Unreadable(f"a tensor of the graph should be [layer, call, output], found {repr(history)[:60]}")
     return Ref(node_path(history[0], history[1]), history[2])
 
 

@@ -6,7 +6,7 @@ from weightscope.errors import NotReplayable, Unreadable
 from weightscope.layers.base import Layer, keras_layer, layer_from
 from weightscope.layers.core import InputLayer
 from weightscope.layers.graph import Node, Ref, ends_structure, in_call_order, ref_from, with_refs
-from weightscope.layers.structure import flatten, flatten_shapes, map_structure
+from weightscope.layers.structure import flatten, flatten_shapes, is_known, map_structure
 
 
 class Model(Layer):
@@ -46,7 +46,7 @@ class Model(Layer):
 
     def count_params(self):
         """Return the number of parameters, each shared weight counted once (Keras' ``count_params``)."""
-        return sum(weight.stored.size for weight in self.all_weights() if weight.stored is not None)
+        return sum(weight.size for weight in self.all_weights())
 
     def refusal(self):
         """Return None: a model refuses where its layers do, one by one."""
@@ -109,6 +109,9 @@ class Model(Layer):
     def standardize(self, inputs):
         """Return the inputs as a flat list of arrays in the dtype and rank of the InputLayers (Keras' Functional)."""
         if isinstance(inputs, dict) and not isinstance(self.inputs, dict):
+            missing = [name for name in flatten(self.inputs) if name not in inputs]
+            if missing:
+                raise Unreadable(f"model {self.name!r} takes an input {missing[0]!r}, which is not among those given")
             inputs = [inputs[name] for name in flatten(self.inputs)]
         given = flatten(inputs)
         if len(given) != len(flatten(self.inputs)):
@@ -142,8 +145,10 @@ class Model(Layer):
             if isinstance(node.layer, Model):
                 inner = node.layer.shapes(flatten_shapes(args[0]), prefix + node.path + "/")
                 found.update(inner)
-                return node.layer.output_shape(inner, prefix + node.path + "/")
-            return node.layer.output_shapes(args, kwargs)
+                shape = node.layer.output_shape(inner, prefix + node.path + "/")
+            else:
+                shape = node.layer.output_shapes(args, kwargs)
+            return shape if is_known(shape) else None
         except (NotReplayable, ArithmeticError, ValueError, TypeError, IndexError, KeyError, AttributeError):
             return None
 
@@ -224,8 +229,11 @@ class Functional(Model):
 
     def _arguments(self, layer, call):
         if not isinstance(call, dict):
-            raise Unreadable(f"layer {layer.name!r}: its inbound node is {str(call)[:60]}, expected args and kwargs")
-        return tuple(with_refs(call.get("args") or [])), with_refs(call.get("kwargs") or {})
+            raise Unreadable(f"layer {layer.name!r}: its inbound node is {repr(call)[:60]}, expected args and kwargs")
+        args, kwargs = with_refs(call.get("args") or []), with_refs(call.get("kwargs") or {})
+        if not (isinstance(args, list) and isinstance(kwargs, dict)):
+            raise Unreadable(f"layer {layer.name!r}: its inbound node should hold a list of args and named kwargs")
+        return tuple(args), kwargs
 
     def _ends(self, key, leaf):
         def end(history):

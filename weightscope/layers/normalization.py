@@ -4,6 +4,7 @@ import numpy as np
 
 from weightscope.kernels.convolve import working_dtype
 from weightscope.layers.base import Layer, Weight, keras_layer
+from weightscope.layers.weight import Copy
 
 
 def _one_axis(axis):
@@ -214,3 +215,45 @@ class UnitNormalization(Layer):
         with np.errstate(divide="ignore"):
             inverse = 1 / np.sqrt(np.sum(np.square(x), axis=_sorted(self.axis), keepdims=True))
         return x * np.minimum(inverse, x.dtype.type(1e12))
+
+
+@keras_layer
+class SpectralNormalization(Layer):
+    """A layer whose kernel, or embeddings, training divides by its largest singular value; predict takes it as it is.
+
+    Keras stores the kernel twice in its own formats, here and in the layer, and reads the layer's last.
+    """
+
+    formula = """
+        y = layer(x)
+        (training divides the kernel, or embeddings, by its largest singular value, and vector_u leads there)"""
+    ignored = ("power_iterations",)
+    layer: "Layer"
+
+    def _divided(self):
+        weights = self.layer.weights
+        return weights.get("kernel") or weights.get("embeddings")
+
+    def refusal(self):
+        """Refuse layers without kernel or embeddings, and what any layer refuses."""
+        if self._divided() is None:
+            return f"its {self.layer.class_name} {self.layer.name!r} has no kernel or embeddings that weightscope knows"
+        return super().refusal()
+
+    def weight_specs(self):
+        divided = self._divided()
+        if divided is not None:
+            yield Copy(divided)
+            yield Weight("vector_u", f"1 {divided.axes.split()[-1]}", trainable=False)
+
+    def all_weights(self):
+        """Yield the kernel, ``vector_u`` and what else the layer has, as Keras orders them: each once."""
+        divided, own = self._divided(), [weight for weight in self.weights.values() if weight.tracked]
+        yield from own if divided is None else [divided, *own]
+        yield from (weight for weight in self.layer.all_weights() if weight is not divided)
+
+    def shape(self, x):
+        return self.layer.shape(x)
+
+    def forward(self, x, **stored):
+        return self.layer(x).astype(x.dtype, copy=False)

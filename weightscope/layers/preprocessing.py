@@ -80,11 +80,16 @@ class Rescaling(DataLayer):
     offset: "float | int | list | dict" = 0.0
 
     def forward(self, x):
-        scale, offset = (np.asarray(_plain(value)).astype(x.dtype) for value in (self.scale, self.offset))
-        return x * scale + offset
+        return x * _factor(self.scale).astype(x.dtype) + _factor(self.offset).astype(x.dtype)
 
     def shape(self, x):
         return x
+
+
+def _factor(value):
+    # tf.cast makes Python's fractions float32 first, also on their way to float64; a stored array keeps its dtype.
+    found = np.asarray(_plain(value))
+    return found.astype("float32") if found.dtype.kind == "f" and not isinstance(value, dict) else found
 
 
 def _plain(value):
@@ -92,7 +97,7 @@ def _plain(value):
     if isinstance(value, dict):
         value = (value.get("config") or {}).get("value")
     if not isinstance(value, (int, float, list)):
-        raise Unreadable(f"a number or a list of numbers expected, found {str(value)[:60]}")
+        raise Unreadable(f"a number or a list of numbers expected, found {repr(value)[:60]}")
     return value
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from weightscope.errors import NotReplayable
 from weightscope.kernels.convolve import working_dtype
 from weightscope.kernels.recurrent import by_gate, projection, scan
 from weightscope.layers.base import Activation, Layer, Weight, keras_layer, layer_from
@@ -199,6 +200,7 @@ class Recurrent(Layer):
 
     supports_masking = True
     at = "cell"
+    carried = None  # within a run of a stateful layer: the states that its last call ended with
     return_sequences: bool = False
     return_state: bool = False
     go_backwards: bool = False
@@ -217,16 +219,26 @@ class Recurrent(Layer):
 
     def forward(self, x, initial_state=None, mask=None, **weights):
         dtype, work = x.dtype, working_dtype(x)
-        states = self.initial_states(x) if initial_state is None else flatten(initial_state)
+        states = self._first_states(x) if initial_state is None else flatten(initial_state)
         states = [state.astype(work, copy=False) for state in states]
         mask = flatten(mask)[0]
         y, states = self._walk(x.astype(work, copy=False), states, mask, self.step_functions(**weights))
+        if self.carried is not None:
+            self.carried = states
         y = y.astype(dtype, copy=False)
         return (y, *(state.astype(dtype, copy=False) for state in states)) if self.return_state else y
 
     def initial_states(self, x):
         """Return the zeros that the states begin with; a stateful layer begins so in every run."""
         return [np.zeros((len(x), size), x.dtype) for size in self.state_sizes]
+
+    def _first_states(self, x):
+        if not self.carried:
+            return self.initial_states(x)
+        if len(self.carried[0]) != len(x):
+            raise NotReplayable(f"layer {self.name!r} is stateful: it cannot go from a batch of"
+                                f" {len(self.carried[0])} samples to one of {len(x)}")
+        return self.carried
 
     def _walk(self, x, states, mask, cell):
         mask = None if mask is None else mask.astype(bool, copy=False)

@@ -14,7 +14,7 @@ from weightscope.user_code import described, is_of_user
 FLOATS = ("bfloat16", "float16", "float32", "float64")
 MOST_VALUES = 2**30  # in one output: past that a file asks for more memory than a check is worth
 
-_MISFITS = (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError)
+MISFITS = (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError)
 
 
 class Runs:
@@ -62,7 +62,7 @@ class Runs:
         except Exception as error:
             if is_of_user(self):
                 why = f"your class {type(self).__name__}: {described(error)}"
-            elif isinstance(error, _MISFITS):
+            elif isinstance(error, MISFITS):
                 why = f"its settings, weights and input do not fit each other: {str(error)[:200]}"
             else:
                 raise

@@ -81,8 +81,9 @@ def _short(value):
 def policy_name(dtype):
     """Return the name of a dtype policy as a config gives it: a string, None, or a serialised policy object."""
     if isinstance(dtype, dict):
-        config = dtype.get("config")
-        dtype = config.get("name") if isinstance(config, dict) else None
+        config = dtype.get("config") if isinstance(dtype.get("config"), dict) else {}
+        quantized = f"{config.get('mode')}_from_{config.get('source_name')}"  # Keras' QuantizedDTypePolicy
+        dtype = quantized if "mode" in config else config.get("name") or str(dtype.get("class_name"))
     if dtype is None:
         return "float32"
     return dtype if isinstance(dtype, str) else _short(dtype)
@@ -90,5 +91,12 @@ def policy_name(dtype):
 
 def compute_dtype(policy):
     """Return the dtype a layer of this policy computes in, or None where weightscope does not know the policy."""
-    dtype = _POLICIES.get(policy, policy)
+    source = policy.split("_from_")[-1] if quantization(policy) else policy
+    dtype = _POLICIES.get(source, source)
     return dtype if dtype in _NUMPY_DTYPES else None
+
+
+def quantization(policy):
+    """Return how a policy quantizes weights, as in ``int4/128_from_float32``: ``int4/128``, or None for not at all."""
+    mode, origin, _ = policy.partition("_from_")
+    return mode if origin else None

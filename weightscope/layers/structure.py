@@ -26,12 +26,22 @@ def is_shape(value):
     return isinstance(value, tuple) and all(item is None or isinstance(item, int) for item in value)
 
 
+def is_known(shape):
+    """Tell whether a layer's shape rule gave a shape, or a structure of shapes and nothing else."""
+    if is_shape(shape):
+        return True
+    items = shape.values() if isinstance(shape, dict) else shape
+    return isinstance(shape, (dict, list, tuple)) and all(map(is_known, items))
+
+
 def flatten_shapes(structure):
     """Return the shapes in a structure of them, in the order of ``flatten``."""
     if is_shape(structure):
         return [structure]
     if isinstance(structure, dict):
         return [shape for key in sorted(structure) for shape in flatten_shapes(structure[key])]
+    if not isinstance(structure, (list, tuple)):
+        raise TypeError(f"{str(structure)[:60]!r} is no shape")
     return [shape for item in structure for shape in flatten_shapes(item)]
 
 

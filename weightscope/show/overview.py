@@ -37,7 +37,7 @@ class Block:
     @property
     def parameters(self):
         """The number of parameters in this layer and its parts."""
-        return sum(weight.stored.size for weight in self.layer.all_weights() if weight.stored is not None)
+        return sum(weight.size for weight in self.layer.all_weights())
 
     @property
     def shape(self):
@@ -111,8 +111,8 @@ class Overview:
         counts = {True: 0, False: 0}
         for block in self.all_blocks():
             for weight in block.layer.weights.values():
-                if weight.stored is not None and weight.tracked:
-                    counts[block.trains_weight(weight)] += weight.stored.size
+                if weight.tracked:
+                    counts[block.trains_weight(weight)] += weight.size
         return counts[True], counts[False]
 
     def all_blocks(self):

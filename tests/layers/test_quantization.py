@@ -1,0 +1,215 @@
+"""LoRA and quantized layers against Keras, in the formats that Keras can write them to."""
+
+import agreement
+import keras
+import numpy as np
+import pytest
+from agreement import Case, assert_close, cases
+
+import weightscope
+from weightscope import binding, files, loading, replaying
+from weightscope.kernels.quantizing import halves
+from weightscope.kernels.short_floats import to_float8
+from weightscope.layers.base import layer_from
+from weightscope.verifying import verify
+
+pytestmark = pytest.mark.keras
+
+INTEGERS = np.array([[0, 3, 1], [6, 5, 2]], "int32")
+DENSE = Case("Dense", (4, 6), {"units": 5, "activation": "relu"})
+EINSUM = Case("EinsumDense", (2, 4, 6), {"equation": "abc,cde->abde", "output_shape": (None, 3, 5), "bias_axes": "de"})
+TABLE = Case("Embedding", INTEGERS, {"input_dim": 7, "output_dim": 5})
+
+
+def _there_and_back(layer, x):
+    return layer(layer(x), reverse=True)
+
+
+KERNELS = (
+    DENSE,
+    Case("Dense", (2, 3, 7), {"units": 4, "use_bias": False}),
+    EINSUM,
+    Case("EinsumDense", (2, 4, 3, 6), {"equation": "abxz,xzy->aby", "output_shape": (4, 5), "bias_axes": "y"}),
+    Case("EinsumDense", (2, 4, 6), {"equation": "abc,bde->acde", "output_shape": (6, 2, 3)}),
+)
+TABLES = (
+    TABLE,
+    Case("Embedding", INTEGERS, {"input_dim": 7, "output_dim": 4, "mask_zero": True}),
+    Case("ReversibleEmbedding", INTEGERS, {"input_dim": 7, "output_dim": 5}, call=_there_and_back),
+    Case("ReversibleEmbedding", INTEGERS, {"input_dim": 7, "output_dim": 6, "tie_weights": False,
+                                           "logit_soft_cap": 2.0}, call=_there_and_back),
+)
+
+
+def with_lora(layer, rank=2, alpha=3):
+    layer.enable_lora(rank, lora_alpha=alpha)
+    rng = np.random.default_rng(5)
+    for weight in layer.weights:
+        if "lora" in weight.name:
+            weight.assign(rng.uniform(-0.8, 0.8, weight.shape))
+
+
+def quantized(mode, **how):
+    kinds = {"int8": keras.quantizers.Int8QuantizationConfig, "int4": keras.quantizers.Int4QuantizationConfig,
+             "float8": keras.quantizers.Float8QuantizationConfig}
+    return lambda layer: layer.quantize(mode, config=kinds[mode](**how) if how else None)
+
+
+def agrees_when(change, case, folder, formats=("keras", "h5"), tolerance=None):
+    """Build a Case, change its layer, and hold what is read back from each file against Keras."""
+    model, x, layer = agreement._keras_model(case)
+    change(layer)
+    theirs = model.predict(x[0], verbose=0)
+    for ending in formats:
+        path = folder / f"model.{ending}"
+        model.save(path)
+        opened = loading.load(path)
+        assert opened.ledger.closes and not opened.ledger.unclaimed and not opened.ledger.problems, opened.ledger
+        assert opened.count_params() == model.count_params()
+        ours = next(found for found in opened.layers if found.name == layer.name)
+        assert sorted(w.name for w in ours.all_weights()) == sorted(w.name for w in layer.weights)
+        agreement._agree_on_words(ours, layer)
+        agreement._agree_on_shapes(opened, model, x, theirs)
+        assert_close(replaying.replay(opened, x[0]).output, theirs, tolerance)
+        _agree_on_values(ours, keras.models.load_model(path).get_layer(layer.name) if ending == "keras" else layer)
+    _weights_file(model, folder)
+
+
+def _agree_on_values(ours, layer):
+    theirs = {weight.name: keras.ops.convert_to_numpy(weight) for weight in layer.weights}
+    for weight in ours.weights.values():
+        np.testing.assert_array_equal(weight.array, theirs[weight.name])
+
+
+def _weights_file(model, folder):
+    model.save_weights(folder / "model.weights.h5")
+    with files.read(folder / "model.weights.h5") as saved:
+        built = loading.build(loading.translated(files.read(folder / "model.keras"))[0])
+        ledger = binding.bind(built, saved)
+        assert ledger.closes and not ledger.unclaimed and not ledger.problems, ledger
+
+
+@cases(
+    *KERNELS[:4],
+    *TABLES[:2],
+    Case("EinsumDense", (3, 6), {"equation": "...x,xy->...y", "output_shape": 4}),
+    Case("Conv1D", (2, 9, 3), {"filters": 4, "kernel_size": 3, "padding": "causal"}),
+    Case("Conv2D", (2, 6, 7, 4), {"filters": 6, "kernel_size": (2, 3), "groups": 2, "activation": "relu"}),
+    Case("Conv3D", (2, 4, 4, 4, 2), {"filters": 3, "kernel_size": 2, "use_bias": False}),
+)
+def test_lora(case, tmp_path):
+    agrees_when(with_lora, case, tmp_path)
+
+
+def test_lora_of_a_tied_reversible_embedding(tmp_path):
+    agrees_when(with_lora, TABLES[2], tmp_path)
+
+
+@cases(*KERNELS, *TABLES)
+def test_int8(case, tmp_path):
+    agrees_when(quantized("int8"), case, tmp_path)
+
+
+@pytest.mark.parametrize("how", [{}, {"block_size": -1}, {"block_size": 2}], ids=str)
+@cases(*KERNELS[:4], *TABLES)
+def test_int4(how, case, tmp_path):
+    agrees_when(quantized("int4", **how), case, tmp_path)
+
+
+@cases(DENSE, EINSUM)
+def test_quantizers_of_inputs_of_ones_own(case, tmp_path):
+    coarse = keras.quantizers.AbsMaxQuantizer(value_range=(-31, 31), epsilon=1e-3)
+    weights_only = quantized("int8", weight_quantizer=keras.quantizers.AbsMaxQuantizer(axis=0))
+    agrees_when(weights_only, case, tmp_path)
+    agrees_when(quantized("int8", activation_quantizer=coarse), case, tmp_path)
+    agrees_when(quantized("int4", activation_quantizer=coarse, block_size=-1), case, tmp_path)
+
+
+@pytest.mark.parametrize("mode", ["int8", "int4"])
+@cases(DENSE, EINSUM, TABLE)
+def test_lora_of_quantized_layers(mode, case, tmp_path):
+    def change(layer):
+        quantized(mode)(layer)
+        with_lora(layer)
+    model, x, layer = agreement._keras_model(case)
+    change(layer)
+    model.save(tmp_path / "model.h5")
+    opened = loading.load(tmp_path / "model.h5")
+    assert_close(replaying.replay(opened, x[0]).output, model.predict(x[0], verbose=0))
+    model.save(tmp_path / "model.keras")  # merges, and quantizes once more
+    opened = loading.load(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert opened.count_params() == again.count_params()
+    assert_close(replaying.replay(opened, x[0]).output, again.predict(x[0], verbose=0))
+
+
+@cases(DENSE, EINSUM)
+def test_float8(case, tmp_path):
+    def change(layer):
+        quantized("float8")(layer)
+        layer.inputs_scale.assign(0.01)
+        layer.kernel_scale.assign(0.3)
+    agrees_when(change, case, tmp_path)
+
+
+@pytest.mark.parametrize("mode", ["int8", "int4", "float8"])
+@cases(DENSE, EINSUM)
+def test_quantized_mixed_precision(mode, case, tmp_path):
+    change = quantized(mode)
+    settings = {**case.settings, "dtype": "mixed_bfloat16"}
+    agrees_when(change, Case(case.layer, case.x, settings), tmp_path, formats=["keras"])
+
+
+@pytest.mark.parametrize("mode", ["int8", "int4", "float8"])
+def test_verify_holds_a_deep_quantized_model(mode, tmp_path):
+    keras.utils.set_random_seed(2)
+    model = keras.Sequential([keras.Input((20,)), *(keras.layers.Dense(24, activation="tanh") for _ in range(6)),
+                              keras.layers.Dense(3, activation="softmax")])
+    model.quantize(mode)
+    model.save(tmp_path / "model.keras")
+    x = np.random.default_rng(1).normal(size=(50, 20)).astype("float32")
+    found = verify(weightscope.load(tmp_path / "model.keras"), x)
+    assert found, found
+    assert found.outputs[0].values == 150
+
+
+def test_every_layer_of_a_model_that_keras_quantized(tmp_path):
+    model = keras.Sequential([keras.Input((3,), dtype="int32"), keras.layers.Embedding(7, 6), keras.layers.LSTM(5),
+                              keras.layers.Dense(4)])
+    model.quantize("int8")
+    model.save(tmp_path / "model.keras")
+    opened = loading.load(tmp_path / "model.keras")
+    assert [layer.policy for layer in opened.layers] == ["int8_from_float32", "float32", "int8_from_float32"]
+    assert_close(replaying.replay(opened, INTEGERS).output, model.predict(INTEGERS, verbose=0))
+
+
+def test_what_is_not_replayed_says_so():
+    def refusal(**config):
+        return layer_from({"class_name": "Dense", "config": {"name": "d", "units": 2, **config}}).refusal()
+
+    def policy(mode):
+        return {"class_name": "GPTQDTypePolicy", "config": {"mode": mode, "source_name": "float32"}}
+    own = {"class_name": "Mine", "config": {"output_dtype": "int8"}}
+    assert "quantization 'gptq/4/128' of a Dense" in refusal(dtype=policy("gptq/4/128"))
+    assert "Mine" in refusal(dtype="int8_from_float32", quantization_config={"config": {"activation_quantizer": own}})
+    conv = {"class_name": "Conv2D", "config": {"name": "c", "filters": 1, "kernel_size": 1,
+                                               "dtype": "int8_from_float32"}}
+    assert "of a Conv2D" in layer_from(conv).refusal()
+
+
+def test_attention_with_quantized_parts_is_refused_where_the_file_does_not_say_how(tmp_path):
+    x = keras.Input((4, 6))
+    model = keras.Model(x, keras.layers.MultiHeadAttention(2, 3, name="attention")(x, x))
+    model.quantize("int8")
+    model.save(tmp_path / "model.keras")
+    opened = loading.load(tmp_path / "model.keras")
+    trace = replaying.replay(opened, np.ones((2, 4, 6), "float32"))
+    assert "is quantized, which the config does not speak of" in trace.missing["attention"]
+
+
+def test_by_hand():
+    # 0x5F holds 15, which is -1, in its low half and 5 in the high one; 0x80 holds 0 and -8.
+    np.testing.assert_array_equal(halves(np.array([[0x5F, -128]], "int8"), 3), [[-1, 5, 0]])
+    # float8_e4m3fn has 16 and 18 around 17, which goes to the even fraction; and steps of 2⁻⁹ near 0.
+    np.testing.assert_array_equal(to_float8(np.array([17, 19, 448, 0.003], "float32")),
+                                  np.array([16, 20, 448, 2 * 2**-9], "float32"))

@@ -1,0 +1,91 @@
+"""Random models, and all of ``keras.applications``, held against Keras for as long as you like: ``make soak``, or
+
+    python tests/soak.py [--examples N] [--seed FIRST] [--policy NAME ...] [--applications | --no-applications]
+
+One line for each that fails, with the seed that makes it again and the story of the model; a summary at the end. Exit
+status 1 where anything failed.
+"""
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+import warnings
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from applications import application, names
+from holding import NotRun, hold
+from random_models import random_model
+
+POLICIES = ("float32", "float32", "float64", "mixed_float16")
+
+
+def held(build, told, counts, found):
+    """Build a model and hold it; count what came of it, and note its largest difference."""
+    try:
+        model, inputs, story = build()
+    except Exception as error:
+        counts["not built"] += 1
+        print(f"{told}: not built: {type(error).__name__}: {str(error)[:300]}", flush=True)
+        return
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            found[told] = hold(model, inputs, Path(folder))
+        counts["agree"] += 1
+    except NotRun as error:
+        counts["not run by Keras"] += 1
+        print(f"{told}: {str(error).splitlines()[0][:200]}", flush=True)
+    except Exception as error:  # also an error of ours: each is a finding, and the next model comes all the same
+        counts["DIFFER"] += 1
+        print("\n    ".join([f"{told}: {type(error).__name__}: {str(error)[:600]}", *story]), flush=True)
+
+
+def random_ones(first, examples, policies, counts, found):
+    """Hold ``examples`` random models, the first of seed ``first``, under the policies by turns."""
+    for seed in range(first, first + examples):
+        policy = policies[seed % len(policies)]
+
+        def build(seed=seed, policy=policy):
+            grown = random_model(random.Random(seed), policy)
+            counts["calls"] += len(grown.story) - grown.refused
+            return grown.model, grown.inputs, grown.story
+
+        held(build, f"seed {seed}, {policy}", counts, found)
+
+
+def all_applications(counts, found):
+    """Hold every architecture of ``keras.applications``, and print the largest difference of each."""
+    for name in names():
+        start = time.perf_counter()
+        held(lambda name=name: (*application(name), []), name, counts, found)
+        if name in found:
+            print(f"{name}: agrees, {found[name]:.1e} of the largest value ({time.perf_counter() - start:.0f} s)",
+                  flush=True)
+
+
+def main():
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--examples", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--policy", nargs="+", default=POLICIES)
+    parser.add_argument("--applications", action=argparse.BooleanOptionalAction, default=True)
+    asked = parser.parse_args()
+    warnings.simplefilter("ignore")  # Keras warns about much of what is tried here
+    counts, found = Counter(), {}
+    random_ones(asked.seed, asked.examples, asked.policy, counts, found)
+    if found:
+        worst = max(found, key=found.get)
+        print(f"largest difference of an output: {found[worst]:.1e} of its largest value ({worst})")
+    if asked.applications:
+        all_applications(counts, found)
+    print(", ".join(f"{number} {what}" for what, number in counts.items()))
+    return 1 if counts["DIFFER"] or counts["not built"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
