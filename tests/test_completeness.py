@@ -10,9 +10,11 @@ import pytest
 from agreement import Case
 from running import run
 
-from weightscope.layers import catalogue, known_classes
+from weightscope.layers import catalogue, families, known_classes
 from weightscope.layers.base import Unknown, layer_from
 from weightscope.layers.excused import ALIASES, EXCUSED
+
+families.bring_all()
 
 pytestmark = pytest.mark.keras
 PUBLIC = {name: found for name, found in vars(keras.layers).items()
