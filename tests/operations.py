@@ -53,7 +53,9 @@ class Op:
         """Return the values of the call's inputs."""
         rng = np.random.default_rng(0)
         found = [rng.normal(size=arg).astype("float32") if isinstance(arg, tuple) else arg for arg in self.args]
-        return [arg for arg in found if isinstance(arg, np.ndarray)]
+        # Whole models take float64 inputs as predict does, rounded to float32.
+        return [arg.astype("float32").astype("float64") if arg.dtype == np.float64 else arg
+                for arg in found if isinstance(arg, np.ndarray)]
 
     def call(self, prefix):
         """Return the Keras inputs and the outputs of the call; ``prefix`` tells its inputs from other calls'."""
