@@ -104,3 +104,13 @@ def test_plain_lists_are_an_array():
     model = weightscope.load(ROOT / "sample_models" / "xor_relu.h5")
     assert np.round(weightscope.predict(model, [[0, 0], [0, 1], [1, 0], [1, 1]])).ravel().tolist() == [0, 1, 1, 0]
     assert weightscope.replay(model, [[0, 0]]).output.shape == (1, 1)
+
+
+def test_an_optional_input_may_be_none(tmp_path):
+    a, b = keras.Input((3,), name="a"), keras.Input((4,), name="b", optional=True)
+    model = keras.Model({"a": a, "b": b}, keras.layers.Dense(2, name="y")(a))
+    model.save(tmp_path / "optional.keras")
+    opened, x = weightscope.load(tmp_path / "optional.keras"), RNG.normal(size=(5, 3)).astype("float32")
+    theirs = model.predict({"a": x, "b": None}, verbose=0)
+    np.testing.assert_allclose(weightscope.predict(opened, {"a": x, "b": None}, batch_size=2), theirs, rtol=1e-5)
+    np.testing.assert_allclose(weightscope.replay(opened, {"a": x, "b": None}).output, theirs, rtol=1e-5)

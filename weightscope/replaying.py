@@ -122,9 +122,10 @@ def as_predict_takes(model, inputs):
 def _shares(model, inputs):
     """Return slices of the batch for the cores: one for all of it where a layer may mix samples."""
     leaves = [np.asarray(leaf) for leaf in flatten(inputs)]
-    samples = len(leaves[0]) if leaves and leaves[0].ndim else 1
+    samples = next((len(leaf) for leaf in leaves if leaf.ndim), 1)
     whole = [slice(0, samples)]
-    if samples < 2 or not all(layer.keeps_samples_apart for layer in model.with_parts()):
+    mixing = not all(layer.keeps_samples_apart for layer in model.with_parts())
+    if mixing or samples < 2 or not all(leaf.ndim for leaf in leaves):
         return whole
     shapes = model.shapes([(1, *leaf.shape[1:]) for leaf in leaves])
     if None in shapes.values():
@@ -137,7 +138,7 @@ def _shares(model, inputs):
 
 def _cut(structure, part):
     """Return the samples of a slice, of an array or of a structure or Trace of arrays."""
-    return None if structure is None else map_structure(lambda x: x[part], structure)
+    return None if structure is None else map_structure(lambda x: x if x is None else x[part], structure)
 
 
 def _problem(outputs):
@@ -187,8 +188,9 @@ def _outputs(model, inputs):
 
 
 def batches_of(inputs, batch_size):
-    """Yield slices of ``batch_size`` samples of an array, or of a list or mapping of arrays."""
-    for start in range(0, max(len(flatten(inputs)[0]), 1), batch_size):
+    """Yield slices of ``batch_size`` samples of an array, or of a list or mapping of arrays; None stays None."""
+    samples = next(len(leaf) for leaf in flatten(inputs) if leaf is not None)
+    for start in range(0, max(samples, 1), batch_size):
         yield _cut(inputs, slice(start, start + batch_size))
 
 

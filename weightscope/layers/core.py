@@ -38,7 +38,7 @@ class InputLayer(Layer):
 
         A missing or extra last axis of size 1 is added or dropped. Raises Unreadable for any other misfit.
         """
-        if isinstance(x, NotReplayable):
+        if isinstance(x, NotReplayable) or (x is None and self.config.get("optional")):
             return x
         x = np.asarray(x)
         if self.compute_dtype not in (None, "string"):
