@@ -12,22 +12,22 @@ def bring(config):
     asked = list(_layers_in(config))
     names = {layer["class_name"] for layer in asked if isinstance(layer.get("class_name"), str)}
     others = any(_is_operation(layer) or _is_of_user(layer) for layer in asked)
-    for family in (_networks, _sequences, bring_all):
+    for family in (_dense, _networks, _sequences, bring_all):
         if not others and names <= known_classes().keys():
             return
         family()
 
 
+def _dense():
+    from weightscope.layers import activations, core_dense, core_embedding, regularization  # noqa: F401
+
+
 def _networks():
     from weightscope.layers import (  # noqa: F401
-        activations,
         convolutional,
-        core_dense,
-        core_embedding,
         merging,
         normalization,
         pooling,
-        regularization,
         reshaping,
     )
 
@@ -38,6 +38,7 @@ def _sequences():
 
 def bring_all():
     """Import every family, and the operations of ``keras.ops``."""
+    _dense()
     _networks()
     _sequences()
     from weightscope.layers import (  # noqa: F401
