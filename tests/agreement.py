@@ -57,7 +57,7 @@ def agrees_with_keras(case, folder, tolerance=None):
     model, x, keras_layer = _keras_model(case)
     theirs = model.predict(x if len(x) > 1 else x[0], verbose=0)
     ours = None
-    for path in _saved(model, folder):
+    for path in saved(model, folder):
         opened = loading.load(path)
         _agree_on_weights(opened, model, keras_layer)
         if ours is None:
@@ -122,13 +122,14 @@ def _values(weight, rng):
     return rng.uniform(low, 1.0, weight.shape).astype("float32")
 
 
-def _saved(model, folder):
-    for name in ("model.keras", "model.h5"):
-        path = folder / name
+def saved(model, folder, formats=("keras", "h5")):
+    """Save a model in each format, and yield the paths; an ``.h5`` that Keras itself cannot write is left out."""
+    for kind in formats:
+        path = folder / f"model.{kind}"
         try:
             model.save(path)
         except (TypeError, NotImplementedError, ValueError):
-            if name == "model.keras":
+            if kind == "keras":
                 raise
             continue  # Keras itself cannot write some layers as .h5
         yield path

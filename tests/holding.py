@@ -7,6 +7,7 @@ to this very model: a mean of normalized values is all rounding, and normalized 
 
 import keras
 import numpy as np
+from agreement import saved
 
 import weightscope
 from weightscope import reference
@@ -35,17 +36,10 @@ def hold(model, inputs, folder, formats=("keras", "h5")):
     probed = {path: leaves[0] if len(leaves) == 1 else leaves
               for path, leaves in reference._probe(keras, model)(packed).items()}
     worst, held = 0.0, 0
-    for kind in formats:
-        path = folder / f"model.{kind}"
-        try:
-            model.save(path)
-        except (TypeError, NotImplementedError, ValueError):
-            if kind == "keras":
-                raise
-            continue  # Keras itself cannot write some layers as .h5
+    for path in saved(model, folder, formats):
         opened = weightscope.load(path)
         _hold_weights(opened, model)
-        if kind == "h5" and _holds_operations(model):
+        if path.suffix == ".h5" and _holds_operations(model):
             continue
         _hold_shapes(opened, model, inputs, theirs)
         if not held:
