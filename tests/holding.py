@@ -10,8 +10,8 @@ import numpy as np
 from agreement import saved
 
 import weightscope
-from weightscope import reference
 from weightscope.layers.structure import flatten, flatten_shapes, map_structure
+from weightscope.reference.keras3 import probe
 
 # Of the largest value of an output; isolated, then chained.
 # float64 is float32 in some places of Keras itself: what resizes, what normalizes groups, Python's numbers in a graph.
@@ -34,7 +34,7 @@ def hold(model, inputs, folder, formats=("keras", "h5")):
     except Exception as error:  # whatever TensorFlow raises: a graph that Keras built and cannot run
         raise NotRun(f"Keras cannot run it: {error}") from error
     probed = {path: leaves[0] if len(leaves) == 1 else leaves
-              for path, leaves in reference._probe(keras, model)(packed).items()}
+              for path, leaves in probe(keras, model)(packed).items()}
     worst, held = 0.0, 0
     for path in saved(model, folder, formats):
         opened = weightscope.load(path)

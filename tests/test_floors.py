@@ -21,8 +21,9 @@ FLOORS = {
     "weightscope.layers": 2, "weightscope.dialects": 2,
     "weightscope.binding": 3, "weightscope.loading": 4,
     "weightscope.replaying": 5, "weightscope.compare": 5, "weightscope.input_files": 5,
+    "weightscope.content_hash": 5,
     "weightscope.reference": 6, "weightscope.inputs": 6,
-    "weightscope.verifying": 7,
+    "weightscope.verifying": 7, "weightscope.recording": 7,
     "weightscope.show": 8,
     "weightscope.commands": 9,
     "weightscope.cli": 10, "weightscope.__main__": 11,
@@ -30,9 +31,10 @@ FLOORS = {
 }
 # From anywhere: a version number, and words about names, both without imports of their own.
 EVERYWHERE = {"weightscope.__version__", "weightscope.show.names"}
-ROOMS = ("weightscope.files", "weightscope.kernels", "weightscope.layers", "weightscope.dialects", "weightscope.show",
-         "weightscope.commands")
-ONLY_IN = {"keras": {"weightscope.reference"}, "tensorflow": {"weightscope.reference"},
+ROOMS = ("weightscope.files", "weightscope.kernels", "weightscope.layers", "weightscope.dialects",
+         "weightscope.reference", "weightscope.show", "weightscope.commands")
+ONLY_IN = {"keras": {"weightscope.reference.keras3"}, "tf_keras": {"weightscope.reference.tf_keras"},
+           "tensorflow": {"weightscope.reference.keras3", "weightscope.reference.tf_keras"},
            "rich": {"weightscope.show.terminal"}, "click": {"weightscope.cli", "weightscope.commands"}}
 # importlib.metadata is slow, and only wanted when a class is unknown; families are imported as a model needs them.
 LATE = {"weightscope.layers.taught", "weightscope.layers.families"}

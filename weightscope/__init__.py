@@ -6,6 +6,7 @@
     model.layers[0].weights["kernel"].array
     weightscope.replay(model, x)["dense"]
     weightscope.predict(model, x)
+    weightscope.verify(model, x)
 
 Names are loaded at their first use, so that importing weightscope costs nothing.
 """
@@ -16,17 +17,23 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from weightscope.layers import Activation, Functional, Layer, Model, Sequential, Weight, keras_lambda, keras_layer
     from weightscope.loading import load
+    from weightscope.recording import record
     from weightscope.replaying import Trace, predict, replay
+    from weightscope.verifying import verify
 
 __all__ = [
     "Activation", "Functional", "Layer", "Model", "Sequential", "Trace", "Weight", "keras_lambda", "keras_layer",
-    "load", "predict", "replay",
+    "load", "predict", "record", "replay", "verify",
 ]
 
 
 def __getattr__(name):
     if name not in __all__:
         raise AttributeError(f"module 'weightscope' has no attribute {name!r}")
+    if name in ("record", "verify"):  # what starts Keras is loaded by nothing else
+        from weightscope import recording, verifying
+
+        return verifying.verify if name == "verify" else recording.record
     from weightscope import layers, loading, replaying
 
     home = next(module for module in (loading, replaying, layers) if hasattr(module, name))

@@ -8,7 +8,7 @@ import traceback
 import click
 
 from weightscope import __version__
-from weightscope.commands import inspect, layers, predict, verify
+from weightscope.commands import inspect, layers, predict, record, verify
 from weightscope.errors import WeightscopeError
 from weightscope.show.names import did_you_mean, printable
 
@@ -84,5 +84,5 @@ def main():
     """
 
 
-for command in (inspect.command, predict.command, verify.command, layers.command):
+for command in (inspect.command, predict.command, verify.command, record.command, layers.command):
     main.add_command(command)

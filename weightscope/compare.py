@@ -15,6 +15,8 @@ RTOL = {"float64": 1e-9, "float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1, "to
 ATOL_OF_LARGEST = {
     "float64": 1e-11, "float32": 1e-5, "float16": 5e-3, "bfloat16": 2e-2, "to int8": 2e-2, "to float8": 5e-2}
 
+ONLY_CHAINED = "what it was fed is not recorded, so the difference may come from before it"
+
 
 @dataclass(frozen=True)
 class Tolerance:
@@ -81,7 +83,8 @@ class Comparison:
     """What a check found. True when every layer, and the output, agrees and something was checked.
 
     ``rows``: a Difference for each call, in call order; ``outputs``: a Gap for each output of the model, ours against
-    the reference's own ``predict``; ``samples``: how many samples were run.
+    the reference's own ``predict``; ``samples``: how many samples were run; ``partial``: the reference offers some
+    values only, so that calls it has none for are no gap in the check.
     """
 
     rows: list[Difference]
@@ -90,6 +93,7 @@ class Comparison:
     tolerance: Tolerance
     reference: str = "Keras"
     notes: list[str] = field(default_factory=list)
+    partial: bool = False
 
     def __bool__(self):
         return self.verdict == "agrees"
@@ -99,9 +103,17 @@ class Comparison:
         """agrees; diverges; or unchecked, where nothing, or not every layer, could be compared."""
         if self.first is not None or not all(gap.within for gap in self.outputs):
             return "diverges"
-        complete = all(row.verdict == "agrees" for row in self.rows)
+        enough = ("agrees", "not compared") if self.partial else ("agrees",)
+        complete = all(row.verdict in enough for row in self.rows)
         checked = sum(gap.values for gap in self.outputs)
+        if self.partial:
+            checked += sum(row.chained.values for row in self.compared if row.chained)
         return "agrees" if complete and checked and self.rows else "unchecked"
+
+    @property
+    def compared(self):
+        """The rows that both sides have a value for."""
+        return [row for row in self.rows if row.verdict not in ("not compared", "not replayed")]
 
     @property
     def first(self):
@@ -119,11 +131,15 @@ class Comparison:
 
 
 def gap(ours, theirs, tolerance):
-    """Return the Gap between two outputs: arrays, or equal structures of arrays (the worst of them)."""
+    """Return the Gap between two outputs: arrays, or equal structures of arrays (the worst of them).
+
+    None among ``theirs`` is an output that the reference does not give.
+    """
     ours, theirs = flatten(ours), flatten(theirs)
     if len(ours) != len(theirs):
         return _no_gap(f"{len(ours)} outputs against {len(theirs)}")
-    return worst_gap([_array_gap(np.asarray(a), np.asarray(b), tolerance) for a, b in zip(ours, theirs)])
+    pairs = [(np.asarray(a), np.asarray(b)) for a, b in zip(ours, theirs) if b is not None]
+    return worst_gap([_array_gap(a, b, tolerance) for a, b in pairs])
 
 
 def _array_gap(ours, theirs, tolerance):
@@ -181,7 +197,8 @@ def traces(model, ours, isolated, theirs, tolerance):
 
 def shortest(layers, outputs, dtype=None):
     """Return the dtype of the least precision that values come through in layers and their outputs, and ``dtype``."""
-    found = [dtype, *(layer.rounds_to for layer in layers), *(dtype_name(array.dtype) for array in flatten(outputs))]
+    arrays = [array for array in flatten(outputs) if array is not None]
+    found = [dtype, *(layer.rounds_to for layer in layers), *(dtype_name(array.dtype) for array in arrays)]
     return max([name for name in found if name in RTOL], key=RTOL.get, default=None)
 
 
@@ -197,12 +214,14 @@ def calls(model, prefix=""):
 
 def _verdict(path, ours, isolated, theirs, tolerance, through):
     """Return (chained, isolated, verdict, reason) of one call."""
-    if path not in isolated:
-        return None, None, "not replayed", isolated.missing.get(path, "")
     if path not in theirs:
-        return None, None, "not compared", ""
-    alone = gap(isolated[path], theirs[path], tolerance)
+        return None, None, "not compared", isolated.missing.get(path, "")
+    alone = gap(isolated[path], theirs[path], tolerance) if path in isolated else None
     chained = gap(ours[path], theirs[path], through) if path in ours else None
+    if alone is None and (chained is None or path in isolated.missing):
+        return None, None, "not replayed", isolated.missing.get(path) or ours.missing.get(path, "")
+    if alone is None:
+        return chained, None, *(("agrees", "") if chained.within else ("diverges", ONLY_CHAINED))
     verdict = "diverges" if not alone.within else "inherited" if chained and not chained.within else "agrees"
     return chained, alone, verdict, ""
 

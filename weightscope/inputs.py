@@ -32,17 +32,41 @@ def for_model(model, specs=(), seed=0, samples=SAMPLES):
     of them, the same for the same ``seed``. ``description`` is one line of text. Files are mapped, not read. Raises
     Unreadable for what does not fit the model, Unsafe for pickles, Unsupported where a random input cannot be made.
     """
-    layers = model.input_layers
-    if not layers:
-        raise Unsupported("the file holds weights only: there is no model to give an input to")
+    layers = _layers(model)
     if specs:
-        found, said = from_files(layers, specs), []
-        arrays = [_fitted(layer, array, source, said) for layer, (array, source) in zip(layers, found)]
-        _check_samples(layers, arrays)
-        text = "; ".join(dict.fromkeys([source for _, source in found] + said))
-    else:
-        arrays = random_inputs(model, seed, samples)
-        text = f"seeded random input (seed {seed})"
+        return _checked(layers, from_files(layers, specs))
+    return _described(layers, random_inputs(model, seed, samples), f"seeded random input (seed {seed})")
+
+
+def for_recorded(model, specs, path, recorded):
+    """Return ``(inputs, description)`` as ``for_model``: from ``specs`` if there are any, else those of a record.
+
+    ``path``: the file with the record; ``recorded``: ``{name: array}`` of the inputs in it. Raises Unreadable where one
+    is missing.
+    """
+    layers = _layers(model)
+    if specs:
+        return _checked(layers, from_files(layers, specs))
+    missing = [layer.name for layer in layers if layer.name not in recorded]
+    if missing:
+        raise Unreadable(f"{path}: has no input {missing[0]!r}; give it with --input")
+    return _checked(layers, [(recorded[layer.name], path) for layer in layers])
+
+
+def _layers(model):
+    if not model.input_layers:
+        raise Unsupported("the file holds weights only: there is no model to give an input to")
+    return model.input_layers
+
+
+def _checked(layers, found):
+    said = []
+    arrays = [_fitted(layer, array, source, said) for layer, (array, source) in zip(layers, found)]
+    _check_samples(layers, arrays)
+    return _described(layers, arrays, "; ".join(dict.fromkeys([source for _, source in found] + said)))
+
+
+def _described(layers, arrays, text):
     shapes = ", ".join(f"{layer.name} {array.shape} {array.dtype}" for layer, array in zip(layers, arrays))
     return arrays if len(arrays) > 1 else arrays[0], f"{text}: {shapes}"
 

@@ -19,6 +19,39 @@ inputs = click.option("--input", "inputs", multiple=True, metavar="[NAME=]FILE",
 batch_size = click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True,
                           help="Samples that are run at a time.")
 
+custom_objects = click.option(
+    "--custom-objects", multiple=True, metavar="FILE", type=click.Path(exists=True, dir_okay=False),
+    help="Your own Python file with the classes and functions that Keras needs to load the model; it is run in Keras'"
+         " process. Repeatable.")
+
+
+def reference(default, more=""):
+    """Return the option for which Keras to ask; ``more``: what else may be named, in the words of the help."""
+    metavar = "KERAS" if not more else "KERAS|FILE"
+    return click.option("--reference", default=default, show_default=True, metavar=metavar,
+                        help="keras (Keras 3), tf_keras, or auto: the first that can load it, tf_keras before Keras 3"
+                             " for files of Keras 1 and 2." + more)
+
+
+def existing(path, words=()):
+    """Return a path that an option takes besides some words; raise click.BadParameter where there is no such file."""
+    if os.path.isfile(path):
+        return path
+    from weightscope.show.names import did_you_mean
+
+    raise click.BadParameter(f"{path!r} is neither a file nor one of {', '.join(words)}.{did_you_mean(path, words)}",
+                             param_hint="'--reference'")
+
+
+def progress(stage, done, total):
+    """Say on a terminal's stderr how far a run of Keras is; a pipe hears nothing."""
+    if not click.get_text_stream("stderr").isatty():
+        return
+    if stage == "keras":
+        click.echo("Keras is starting …\r", nl=False, err=True)
+    elif total > 1:
+        click.echo(f"{done} of {total} batches done\r", nl=done == total, err=True)
+
 
 def _teach(context, parameter, paths):
     if not paths:

@@ -1,4 +1,4 @@
-"""``weightscope verify``: predict replayed by hand in NumPy, and held against Keras at every layer."""
+"""``weightscope verify``: predict replayed by hand in NumPy, and held against a reference at every layer."""
 
 import click
 
@@ -8,6 +8,8 @@ from weightscope.commands import options
 @click.command("verify", short_help="Replay predict in NumPy and compare with Keras at every layer.")
 @options.model_argument
 @options.inputs
+@options.reference("auto", " Or recorded values: an .npz (of weightscope record, or with arrays named after layers), an"
+                           " .npy with the output, an HDF5 file with inputs, activations and outputs.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the random input used without --input.")
 @click.option("--samples", type=click.IntRange(min=1), default=4, show_default=True,
               help="How many random samples, without --input.")
@@ -17,18 +19,17 @@ from weightscope.commands import options
 @click.option("--limit", type=click.IntRange(min=0), metavar="N",
               help="At most N rows; layers that do not agree are always shown.")
 @options.own_layers
-@click.option("--custom-objects", multiple=True, metavar="FILE", type=click.Path(exists=True, dir_okay=False),
-              help="Your own Python file with the classes and functions that Keras needs to load the model; it is run"
-                   " in Keras' process. Repeatable.")
+@options.custom_objects
 @options.layout
 @options.color
 @options.output
-def command(model, inputs, seed, samples, batch_size, rtol, atol, limit, custom_objects, layout, color,
+def command(model, inputs, reference, seed, samples, batch_size, rtol, atol, limit, custom_objects, layout, color,
             output):
     """Run the saved MODEL twice, by hand in NumPy and in Keras, and compare the two at every layer.
 
     Each layer is compared twice: chained, fed by our own values, and isolated, fed by Keras'. Two numbers agree
-    when |ours - Keras'| <= atol + rtol * |Keras'|. Keras runs in a process of its own, in safe mode.
+    when |ours - Keras'| <= atol + rtol * |Keras'|. Keras runs in a process of its own, in safe mode; --reference
+    takes another referee than Keras 3, or values recorded before.
 
     \b
     Exit status: 0 agrees, 1 diverges, 2 something cannot be read, 3 not enough
@@ -37,12 +38,18 @@ def command(model, inputs, seed, samples, batch_size, rtol, atol, limit, custom_
     from weightscope import inputs as reading
     from weightscope.compare import Tolerance
     from weightscope.loading import load
+    from weightscope.reference import KINDS, Recorded, Reference
     from weightscope.verifying import verify
 
     opened = load(model)
-    arrays, description = reading.for_model(opened, inputs, seed, samples)
+    if reference in KINDS:
+        against = Reference(reference, custom_objects)
+        arrays, description = reading.for_model(opened, inputs, seed, samples)
+    else:
+        against = Recorded(opened, options.existing(reference, KINDS))
+        arrays, description = reading.for_recorded(opened, inputs, against.path, against.inputs)
     _talk(description)
-    result = verify(opened, arrays, Tolerance(rtol, atol), batch_size, _progress, custom_objects)
+    result = verify(opened, arrays, Tolerance(rtol, atol), batch_size, options.progress, against)
     with options.destination(output) as file:
         _write(result, file, layout, color, limit)
     raise SystemExit(result.exit_code)
@@ -52,16 +59,6 @@ def _talk(description):
     from weightscope.show.names import printable
 
     click.echo(printable(description), err=True)
-
-
-def _progress(stage, done, total):
-    """Say on a terminal's stderr how far it is; a pipe hears nothing."""
-    if not click.get_text_stream("stderr").isatty():
-        return
-    if stage == "keras":
-        click.echo("Keras is starting …\r", nl=False, err=True)
-    elif total > 1:
-        click.echo(f"{done} of {total} batches compared\r", nl=done == total, err=True)
 
 
 def _write(result, file, layout, color, limit):

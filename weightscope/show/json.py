@@ -20,7 +20,8 @@ A model (``"report": "inspect"``)::
 
 A comparison (``"report": "verify"``)::
 
-    verdict     agrees, diverges or unchecked;  exit_code, samples, reference, notes [str], summary [str]
+    verdict     agrees, diverges or unchecked;  exit_code, samples, reference, notes [str], summary [str];
+                partial: whether the reference offers some values only, compared: how many rows it has one for
     tolerance   rtol, atol; null where the default of the dtype holds
     first       path of the first layer that diverges, or null
     rows        [path, class_name, shape, verdict, reason, isolated, chained]
@@ -152,6 +153,8 @@ def comparison(result, file, limit=None):
         "exit_code": result.exit_code,
         "samples": result.samples,
         "reference": result.reference,
+        "partial": result.partial,
+        "compared": len(result.compared),
         "tolerance": {"rtol": result.tolerance.rtol, "atol": result.tolerance.atol},
         "first": result.first.path if result.first else None,
         "summary": sentence(result),

@@ -38,42 +38,53 @@ def sentence(result):
 
 def _agrees(result):
     values = sum(found.values for found in result.outputs)
-    return (f"agrees with {printable(result.reference)}: all {counted(len(result.rows), 'layer call')}, and the output"
-            f" of predict, on {counted(result.samples, 'sample')} ({counted(values, 'output value')})")
+    checked, every = len(result.compared), counted(len(result.rows), "layer call")
+    calls = f"{checked} of {every}" if result.partial else f"all {every}"
+    output = f", and the output of predict, on {counted(result.samples, 'sample')} ({counted(values, 'output value')})"
+    if not values:
+        output = f", and no output, on {counted(result.samples, 'sample')}"
+    return f"agrees with {printable(result.reference)}: {calls}{output}"
 
 
 def _unchecked(result):
     if not result.rows:
         return "unchecked: the model has no layer that computes anything"
-    if not sum(found.values for found in result.outputs):
+    if not sum(found.values for found in result.outputs) and not (result.partial and result.compared):
         return "unchecked: no output value was compared"
-    left = [row for row in result.rows if row.verdict != "agrees"]
+    fine = ("agrees", "not compared") if result.partial else ("agrees",)
+    left = [row for row in result.rows if row.verdict not in fine]
     return (f"unchecked: {len(left)} of {counted(len(result.rows), 'layer call')} could not be compared, first"
             f" {printable(left[0].path)!r} ({printable(left[0].class_name)})")
 
 
 def _diverges(result):
-    lines = [] if result.first is None else [_first(result.first)]
+    theirs = "the record" if result.partial else "Keras"
+    lines = [] if result.first is None else [_first(result.first, theirs)]
     for index, found in enumerate(result.outputs):
         if not found.within:
-            lines.append(f"output {index} of predict: {gap_text(found)}")
+            lines.append(f"output {index} of predict: {gap_text(found, theirs)}")
     return [f"diverges from {printable(result.reference)}: {lines[0]}", *lines[1:]]
 
 
-def _first(row):
+def _first(row, theirs):
     own = row.verdict == "diverges"
     fault = "by its own fault" if own else "with differences inherited from before it"
+    if own and row.isolated is None:
+        fault = row.reason
     return (f"first at layer '{printable(row.path)}' ({printable(row.class_name)}), {fault}:"
-            f" {gap_text(row.isolated if own else row.chained)}")
+            f" {gap_text(row.isolated if own and row.isolated else row.chained, theirs)}")
 
 
-def gap_text(found):
-    """Return where a Gap is widest, with both numbers: ``at [0, 3] NumPy has 0.12345, Keras 0.12346``."""
+def gap_text(found, theirs="Keras"):
+    """Return where a Gap is widest, with both numbers: ``at [0, 3] NumPy has 0.12345, Keras 0.12346``.
+
+    ``theirs``: what the other side is called.
+    """
     if found.problem:
         return found.problem
-    ours, theirs = apart(found.ours, found.theirs)
+    ours, value = apart(found.ours, found.theirs)
     index = ", ".join(map(str, found.index))
-    return f"at [{index}] NumPy has {ours}, Keras {theirs}, apart by {difference_text(abs(found.ours - found.theirs))}"
+    return f"at [{index}] NumPy has {ours}, {theirs} {value}, apart by {difference_text(abs(found.ours - found.theirs))}"
 
 
 def tolerance_text(result):

@@ -1,0 +1,41 @@
+"""``weightscope record``: what Keras gives at every layer, kept for a check without Keras."""
+
+import click
+
+from weightscope.commands import options
+from weightscope.show.names import printable
+
+
+@click.command("record", short_help="Keep what Keras gives at every layer, for verify --reference FILE.")
+@options.model_argument
+@options.inputs
+@click.option("-o", "--output", type=click.Path(dir_okay=False), metavar="FILE", required=True,
+              help="The .npz to write: inputs, every layer's output, what predict returns, versions, the model's hash.")
+@options.reference("auto")
+@options.batch_size
+@options.own_layers
+@options.custom_objects
+def command(model, inputs, output, reference, batch_size, custom_objects):
+    """Run the saved MODEL on --input in Keras, and keep what every layer gives in an .npz.
+
+    verify MODEL --reference FILE then holds the NumPy replay against it, on a machine without Keras; a record of
+    another model is refused. The file holds plain arrays, no pickles.
+    """
+    if not inputs:
+        raise click.MissingParameter(param_type="option", param_hint="'--input'")
+    if not output.endswith(".npz"):
+        raise click.BadParameter("the name of the file should end in .npz", param_hint="'--output'")
+    import numpy as np
+
+    from weightscope import inputs as reading
+    from weightscope.loading import load
+    from weightscope.recording import record
+    from weightscope.reference import Reference
+
+    opened = load(model)
+    arrays, description = reading.for_model(opened, inputs)
+    found = record(opened, arrays, batch_size, Reference(reference, custom_objects), options.progress)
+    with options.replaced(output, "wb") as file:
+        np.savez(file, **found)
+    layers = sum(name.startswith("layers/") for name in found)
+    click.echo(f"{printable(description)} → {layers} layer outputs in {printable(output)}", err=True)

@@ -1,0 +1,77 @@
+"""Writes down what a reference gives, so that a replay can be held against it later, without Keras.
+
+An ``.npz`` whose names ``reference.recorded`` explains: ``inputs/…``, ``layers/…``, ``outputs/…``, and a text
+``weightscope`` in JSON::
+
+    format      1
+    weightscope the version that recorded it
+    reference   which Keras gave the values, with its version and backend
+    model       the content hash of the model: its architecture and all its weights
+    file        the name of the model's file
+    batch_size  how many samples were run at a time
+    notes       what was said of the choice of the reference
+    dtypes      {name: dtype} of arrays kept in another dtype than their own: bfloat16, as float32
+"""
+
+import json
+import os
+
+import numpy as np
+
+from weightscope import __version__, reference
+from weightscope.content_hash import content_hash
+from weightscope.errors import NothingChecked, Unsupported
+from weightscope.kernels.short_floats import dtype_name
+from weightscope.layers.structure import flatten
+from weightscope.reference.recorded import HEADER, named_outputs
+from weightscope.reference.storing import storable
+from weightscope.replaying import as_predict_takes, batches_of
+
+
+def record(model, inputs, batch_size=32, against="auto", progress=None):
+    """Run a reference on a loaded model, and return what it gives as ``{name: array}``, ready for ``numpy.savez``.
+
+    ``inputs`` and ``against`` as ``verify`` takes them, recorded values excepted; ``progress`` too. Raises the errors
+    of ``verify``.
+    """
+    if not isinstance(against, reference.Reference):
+        against = reference.Reference(against)
+    arrays = model.standardize(as_predict_takes(model, inputs))
+    if not arrays or not len(arrays[0]):
+        raise NothingChecked("the input has no samples, so there is nothing to record")
+    progress = progress or (lambda stage, done, total: None)
+    with reference.start(model, arrays, batch_size, against) as referee:
+        count = len(list(batches_of(arrays, batch_size)))
+        progress("keras", 0, count)
+        version, predicted = referee.ready()
+        traces = []
+        for index in range(count):
+            traces.append(referee.batch())
+            progress("samples", index + 1, count)
+        notes = referee.notes
+    found = {f"inputs/{layer.name}": array for layer, array in zip(model.input_layers, arrays)}
+    found.update(_layers(traces, batch_size, len(arrays[0])))
+    found.update({f"outputs/{name}": array for name, array in zip(named_outputs(model), predicted, strict=True)})
+    header = {"format": 1, "weightscope": __version__, "reference": version, "model": content_hash(model.saved),
+              "file": os.path.basename(model.saved.path), "batch_size": batch_size, "notes": notes,
+              "dtypes": {name: "bfloat16" for name, array in found.items() if dtype_name(array.dtype) == "bfloat16"}}
+    return {HEADER: np.array(json.dumps(header)), **{name: _plain(array) for name, array in found.items()}}
+
+
+def _plain(array):
+    array = storable(np.asarray(array))
+    return array.view(array.dtype.base.newbyteorder("=").str) if array.dtype.metadata else array
+
+
+def _layers(traces, batch_size, samples):
+    """Return ``{layers/PATH: array}``, the batches of each output joined."""
+    found = {}
+    for path in traces[0]:
+        for index, parts in enumerate(zip(*(flatten(trace[path]) for trace in traces))):
+            name = f"layers/{path}" + (f":{index}" if index else "")
+            sizes = [len(part) if part.ndim else None for part in parts]
+            if len(parts) > 1 and sizes != [min(batch_size, samples - i * batch_size) for i in range(len(parts))]:
+                raise Unsupported(f"layer {path!r} gives an output without a batch axis: record one batch, with"
+                                  f" --batch-size {samples} or more")
+            found[name] = np.concatenate(parts) if len(parts) > 1 else parts[0]
+    return found

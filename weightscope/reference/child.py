@@ -1,0 +1,70 @@
+"""The child process of a run: ``python -m weightscope.reference.child FOLDER`` (see ``run``)."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from weightscope.errors import Unreadable
+from weightscope.reference.keras3 import Keras3
+from weightscope.reference.storing import write_arrays
+from weightscope.reference.tf_keras import TfKeras
+from weightscope.user_code import run_file
+
+_KINDS = {"keras": Keras3, "tf_keras": TfKeras}
+
+
+def main(folder):
+    """Serve one Run from its folder: load, predict, then trace a batch each time a line comes in."""
+    folder = Path(folder)
+    voice = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # whatever Keras prints is talk, not an answer
+    stage = "import"
+
+    def say(event, **facts):
+        print(json.dumps({"event": event, **facts}), file=voice, flush=True)
+
+    try:
+        request = json.loads((folder / "request.json").read_text())
+        keras = _KINDS[request["kind"]]()
+        stage = "load"
+        keras.load(folder / request["model"], _own_objects(request["custom_objects"]))
+        inputs = [np.load(folder / f"input_{i}.npy", mmap_mode="r") for i in range(request["inputs"])]
+        say("loaded", version=keras.version)
+        stage = "run"
+        _serve(keras, inputs, request["batch_size"], folder, say)
+    except Unreadable as error:
+        say("unreadable", message=str(error))
+    except Exception as error:  # whatever Keras raises, the parent must hear of it
+        say("failed", stage=stage, message=_one_line(error))
+
+
+def _own_objects(paths):
+    """Run the user's files, and return the classes and functions that they define by name, as Keras looks for them."""
+    modules = [run_file(path) for path in paths]
+    return {name: thing for module in modules for name, thing in vars(module).items()
+            if getattr(thing, "__module__", None) == module.__name__ and callable(thing)}
+
+
+def _one_line(error):
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 400 else text[:397] + "..."
+
+
+def _serve(keras, inputs, batch_size, folder, say):
+    keras.reset()
+    say("predicted", dtypes=write_arrays(folder / "predicted.bin", keras.predict(inputs, batch_size)))
+    keras.reset()
+    probe = keras.probe()
+    starts = iter(range(0, len(inputs[0]), batch_size))
+    for _ in sys.stdin:
+        start = next(starts)
+        nodes = probe([x[start:start + batch_size] for x in inputs])
+        dtypes = write_arrays(folder / "batch.bin", [leaf for leaves in nodes.values() for leaf in leaves])
+        say("batch", nodes=[[path, len(leaves)] for path, leaves in nodes.items()], dtypes=dtypes)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,129 @@
+"""Which Keras judges a model: the one that is asked for, or the first that can, of those that are installed."""
+
+import os
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from weightscope.errors import ReferenceFailed, WeightscopeError
+from weightscope.reference import safety
+from weightscope.reference.run import Run
+
+KINDS = ("auto", "keras", "tf_keras")
+NAMES = {"keras": "Keras 3", "tf_keras": "tf_keras"}
+INSTALL = {"keras": "pip install 'keras-weightscope[tensorflow]'",
+           "tf_keras": "pip install 'keras-weightscope[tf-keras]'"}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Which Keras to ask: ``kind`` is "keras", "tf_keras" or "auto"; ``custom_objects`` are paths of your own Python
+    files with the classes and functions that it needs to load the model."""
+
+    kind: str = "auto"
+    custom_objects: tuple = ()
+
+
+def start(model, inputs, batch_size=32, reference=Reference()):
+    """Start a Keras on a loaded model and a flat list of arrays, and return a Referee at once.
+
+    Raises Unsafe for a file that holds code, Unsupported for one that cannot be run, ReferenceFailed where no Keras
+    that was asked for is installed.
+    """
+    safety.check(model, reference.custom_objects)
+    return Referee(model, reference, lambda kind: Run(kind, model.saved, inputs, batch_size, reference.custom_objects))
+
+
+class Referee:
+    """The first Keras of those asked for that can load and run the model. A context manager.
+
+    With "auto", a file of Keras 1 or 2 is given to tf_keras first, for Keras 3 reads some of them otherwise than they
+    were meant; any other file to Keras 3 first. ``notes`` says what was refused, and what follows from the choice.
+    """
+
+    def __init__(self, model, reference, run):
+        self._model, self._reference, self._run, self._current = model, reference, run, None
+        old = is_old(model.saved)
+        every = ("tf_keras", "keras") if old else ("keras", "tf_keras")
+        self._waiting = list(every if reference.kind == "auto" else (reference.kind,))
+        self.notes, self._failures = [], []
+        self._start_next()
+
+    def ready(self):
+        """Return (version, flat outputs of predict) of the first Keras that gives them; ReferenceFailed without one."""
+        while True:
+            try:
+                version, predicted = self._current.ready()
+            except ReferenceFailed as error:
+                self._fail(error)
+                self._current.__exit__()
+                self._start_next()
+            else:
+                self.notes += self._about_choice()
+                return version, predicted
+
+    def batch(self):
+        """Run the next batch, and return the Trace of it."""
+        return self._current.batch()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._current is not None:
+            self._current.__exit__()
+
+    def _start_next(self):
+        self._current = None
+        while self._waiting:
+            self.kind = self._waiting.pop(0)
+            problem = self._problem(self.kind)
+            if problem is None:
+                self._current = self._run(self.kind)
+                return
+            self._fail(problem)
+        if len(self._failures) == 1:
+            raise self._failures[0]
+        raise ReferenceFailed("; ".join(map(str, self._failures)))
+
+    def _fail(self, error):
+        self._failures.append(error)
+        said = str(error).removeprefix(f"{self._model.saved.path}: ")
+        self.notes.append(f"{NAMES[self.kind]} is not the reference: {said}")
+
+    def _problem(self, kind):
+        """Return the error that keeps a Keras from being started, or None."""
+        if not _installed(kind):
+            return ReferenceFailed(f"{NAMES[kind]} is not installed: {INSTALL[kind]}; inspect and predict do without, and"
+                                   " verify with --reference FILE")
+        try:
+            if kind == "tf_keras":
+                safety.check_for_tf_keras(self._model, self._reference.custom_objects)
+        except WeightscopeError as error:
+            return error
+        return None
+
+    def _about_choice(self):
+        if self.kind == "tf_keras" or not is_old(self._model.saved):
+            return []
+        version = self._model.saved.keras_version or "1 or 2"
+        text = f"the file is of Keras {version}, and Keras 3 judges it"
+        if _holds(self._model.with_parts(), "hard_sigmoid_keras2"):
+            text += ", whose hard_sigmoid is another function: clip(x/6 + 0.5) instead of clip(0.2x + 0.5)"
+        return [text]
+
+
+def is_old(saved):
+    """Tell whether a file is of Keras 1 or 2: by its version, or without one by its format."""
+    if saved.keras_version:
+        return str(saved.keras_version).split(".")[0] in ("0", "1", "2")
+    return saved.order is not None
+
+
+def _holds(layers, word):
+    return any(word in str(getattr(layer, "config", "")) for layer in layers)
+
+
+def _installed(kind):
+    if find_spec(kind) is None:
+        return False
+    return find_spec("tensorflow") is not None or (kind == "keras" and bool(os.environ.get("KERAS_BACKEND")))

@@ -1,0 +1,54 @@
+"""The calls of a model's graph, named as weightscope names them, and the outputs noted as they are made.
+
+Keras 3 and tf_keras run every graph (Functional, Sequential, nested or not) through one method of their own, which
+calls operation after operation; each has a recorder that watches it. What goes on inside a wrapper (TimeDistributed,
+Bidirectional) belongs to the wrapper's own loop and is not noted.
+"""
+
+
+def calls(graph, operation_of):
+    """Return ``[(operation, path)]`` of each call of a graph, in the order in which Keras makes them.
+
+    ``operation_of``: from a node to what it calls.
+    """
+    nodes = [node for depth in sorted(graph._nodes_by_depth, reverse=True) for node in graph._nodes_by_depth[depth]]
+    ours = {id(node) for node in nodes}
+    found = []
+    for node in nodes:
+        operation = operation_of(node)
+        if operation is not None and not node.is_input:
+            same = [other for other in operation._inbound_nodes if id(other) in ours]
+            index = next(i for i, other in enumerate(same) if other is node)
+            found.append((operation, operation.name + (f"#{index + 1}" if index else "")))
+    return found
+
+
+class Notes:
+    """``nodes``: ``{path: flat outputs}`` of every call, filled between ``begin`` and the end of a run."""
+
+    def __init__(self, flatten, is_graph):
+        self._flatten, self._is_graph = flatten, is_graph
+        self.begin()
+
+    def begin(self):
+        """Forget the last run."""
+        self.nodes, self._prefixes = {}, [""]
+
+    @property
+    def prefix(self):
+        """The path of the graph that is running, with its slash; None inside a layer that is no graph."""
+        return self._prefixes[-1]
+
+    def call(self, path, operation, function, *args, **kwargs):
+        """Return ``function(*args, **kwargs)``, a call of ``operation``, and note its outputs under ``path``.
+
+        Without a path the call belongs to the one around it.
+        """
+        self._prefixes.append(path + "/" if path and self._is_graph(operation) else None)
+        try:
+            outputs = function(*args, **kwargs)
+        finally:
+            self._prefixes.pop()
+        if path:
+            self.nodes[path] = [leaf for leaf in self._flatten(outputs) if leaf is not None]
+        return outputs

@@ -1,0 +1,198 @@
+"""Values recorded before, as a reference: an ``.npz``, or an HDF5 file with ``inputs``, ``activations``, ``outputs``.
+
+In an ``.npz`` the name of an array says what it is::
+
+    inputs/NAME     an input of the model, by the name of its input layer
+    layers/PATH     what a call gave, by its path: ``dense``, ``dense#2`` its second call, ``model/dense`` inside a
+                    nested model; ``layers/PATH:1`` is the second of several outputs
+    outputs/NAME    what ``predict`` gave, by the path of the layer that gives it
+    weightscope     in what ``weightscope record`` writes: a text in JSON (``recording``)
+
+and the three words may be left out: a plain ``dense`` is an input, else a call. A model with one input and one output
+may call them ``inputs`` and ``outputs``, and an ``.npy`` is its output. The first axis is the samples. All names are
+optional, and nothing is ever unpickled.
+"""
+
+import json
+import os
+import re
+from difflib import get_close_matches
+
+from weightscope.content_hash import content_hash
+from weightscope.errors import Unreadable
+from weightscope.files.source import Source
+from weightscope.files.untrusted import reading
+from weightscope.input_files import arrays_in
+from weightscope.layers.models import Model
+from weightscope.layers.structure import flatten
+from weightscope.reference.storing import restored
+from weightscope.replaying import Trace
+
+HEADER = "weightscope"
+_GROUPS = {"inputs": "inputs", "layers": "layers", "activations": "layers", "outputs": "outputs"}
+_OTHERS = {"predictions", "scores"}  # in recorded HDF5: the outputs once more, and losses
+
+
+class Recorded:
+    """Recorded values of one model, as a reference that needs no Keras: the same contract as ``Referee``.
+
+    ``inputs``: ``{name: array}`` as far as the file has them; ``header``: what ``record`` wrote about itself, or {}.
+    Raises Unreadable for a file that cannot be read, that belongs to another model, or names what this one lacks.
+    """
+
+    partial = True  # a layer without a recorded value is no gap in the check
+
+    def __init__(self, model, path):
+        self.path, self.notes = os.fspath(path), []
+        arrays = _read(self.path)
+        self.header = self._header(arrays.pop(HEADER, None))
+        self._check_model(model)
+        self._names = _Names(model)
+        self.inputs, self._layers, self._outputs = {}, {}, {}
+        for name, array in arrays.items():
+            array = restored(array, self.header.get("dtypes", {}).get(name))
+            self._place(name, array)
+        if not self._layers and not self._outputs:
+            raise Unreadable(f"{self.path}: holds no value of a layer or an output to compare with")
+        self._samples, self._batch_size, self._next = 0, 0, 0
+
+    def begin(self, samples, batch_size):
+        """Set how many samples there are, and how many a batch takes."""
+        self._samples, self._batch_size, self._next = samples, batch_size, 0
+        return self
+
+    def ready(self):
+        """Return (version, flat outputs of predict), None for an output that is not recorded."""
+        version = self.header.get("reference")
+        told = f"recorded values of {self.path}" + (f" ({version})" if version else "")
+        return told, [self._outputs.get(ref, self._leaf(ref)) for ref in self._names.outputs]
+
+    def batch(self):
+        """Return the Trace of the next batch: of the calls that are recorded."""
+        start, self._next = self._next, self._next + self._batch_size
+        last = self._next >= self._samples
+        part = slice(start, None if last else self._next)  # what is left over shows as another shape
+        found = Trace()
+        for path, leaves in self._layers.items():
+            cut = [leaves[i][part] if leaves[i].ndim and self._samples > self._batch_size else leaves[i]
+                   for i in sorted(leaves)]
+            found[path] = cut[0] if len(cut) == 1 else cut
+        return found
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def _leaf(self, ref):
+        path, index = ref
+        return self._layers.get(path, {}).get(index)
+
+    def _header(self, stored):
+        if stored is None:
+            return {}
+        try:
+            header = json.loads(str(stored))
+            if isinstance(header, dict) and isinstance(header.get("dtypes", {}), dict):
+                return header
+        except ValueError:
+            pass
+        raise Unreadable(f"{self.path}: its {HEADER!r} is not what weightscope record writes")
+
+    def _check_model(self, model):
+        expected = self.header.get("model")
+        if expected and expected != content_hash(model.saved):
+            raise Unreadable(f"{self.path}: was recorded of another model than {model.saved.path}: its architecture or"
+                             " its weights differ; record it again")
+
+    def _place(self, name, array):
+        kind, path, index = self._names.of(name, self.path)
+        if kind == "inputs":
+            self.inputs[path] = array
+        elif kind == "outputs":
+            self._outputs[path, index] = array
+        else:
+            self._layers.setdefault(path, {})[index] = array
+
+
+class _Names:
+    """What the names of recorded arrays mean in one model."""
+
+    def __init__(self, model):
+        self.inputs = [layer.name for layer in model.input_layers]
+        self.outputs = [_source(model, ref) for ref in flatten(model.outputs)]
+        self._calls = {path: source for path, source in _calls(model) if path not in self.inputs}
+
+    def of(self, name, file):
+        """Return (inputs, layers or outputs; path; which output) of a recorded name; Unreadable for an unknown one."""
+        group, _, rest = name.partition("/")
+        group = _GROUPS.get(group or "outputs")
+        found = self._found(None, name) or (self._found(group, rest) if rest else self._only(group))
+        if found:
+            return found
+        near = get_close_matches(rest if group else name, [*self.inputs, *self._calls], n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else "names are those of weightscope inspect"
+        raise Unreadable(f"{file}: holds {name!r}, which the model has no layer or input for; {hint}")
+
+    def _found(self, kind, text):
+        path, index = _split(text)
+        if kind in (None, "inputs", "layers") and path in self.inputs:
+            return "inputs", path, 0
+        if kind == "inputs":
+            return self._only(kind)
+        if path not in self._calls:
+            return None
+        path, index = self._calls[path](index)
+        if kind == "outputs":
+            return ("outputs", path, index) if (path, index) in self.outputs else None
+        return "layers", path, index
+
+
+    def _only(self, group):
+        if group == "inputs" and len(self.inputs) == 1:
+            return "inputs", self.inputs[0], 0
+        return ("outputs", *self.outputs[0]) if group == "outputs" and len(self.outputs) == 1 else None
+
+
+def _split(text):
+    match = re.fullmatch(r"(.+):(\d+)", text)
+    return (match[1], int(match[2])) if match else (text, 0)
+
+
+def _calls(model, prefix=""):
+    """Yield (path, function from an output's index to the path and index of the layer's call that gives it)."""
+    for node in model.nodes:
+        path = prefix + node.path
+        if isinstance(node.layer, Model):
+            refs = [_source(node.layer, ref, path + "/") for ref in flatten(node.layer.outputs)]
+            yield path, lambda index, refs=refs: refs[min(index, len(refs) - 1)]
+            yield from _calls(node.layer, path + "/")
+        else:
+            yield path, lambda index, path=path: (path, index)
+
+
+def _source(model, ref, prefix=""):
+    """Return (path, output) of the layer's call that gives a model's output, nested models opened."""
+    node = next(node for node in model.nodes if node.path == ref.node)
+    if isinstance(node.layer, Model):
+        return _source(node.layer, flatten(node.layer.outputs)[ref.index], prefix + node.path + "/")
+    return prefix + node.path, ref.index
+
+
+def _read(path):
+    with reading(path):
+        source = Source(path)
+        try:
+            if source.tree is None:
+                return arrays_in(path)
+            stored = {name: array for name, array in source.tree.arrays.items()
+                      if name.partition("/")[0] not in _OTHERS}
+            return {name: array.read() for name, array in stored.items()}
+        finally:
+            source.close()
+
+
+def named_outputs(model):
+    """Return the names under which a model's outputs are recorded, in the order of ``predict``."""
+    return [path + (f":{index}" if index else "") for path, index in _Names(model).outputs]

@@ -1,0 +1,93 @@
+"""What is handed to which Keras: never a file with code in it, nor one that makes tf_keras reach outside the file.
+
+tf_keras 2.21 imports any module that a config names, calls any function of TensorFlow that a TFOpLambda names (it may
+read files or load libraries), and opens the vocabulary files of a lookup layer; safe mode stops none of these.
+"""
+
+from weightscope.errors import Unsafe, Unsupported
+from weightscope.layers.base import Unknown
+from weightscope.layers.constants import holds_code
+from weightscope.layers.loose import Loose
+from weightscope.layers.models import Model
+from weightscope.user_code import is_of_user
+
+# These packages Keras 3 imports by itself (keras/src/saving/serialization_lib.py, _retrieve_class_or_fn).
+_OF_KERAS = ("keras", "tf_keras", "builtins", "keras_hub", "keras_cv", "keras_nlp")
+_FOREIGN = {"Lambda", "TFSMLayer", "TensorFlowOpLayer", "ClassMethod", "InstanceMethod", "InstanceProperty",
+            "KerasLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper"}
+# Parts of tf_keras whose classes do nothing but what a layer needs; and of TensorFlow, whose functions only compute.
+_HARMLESS = {"layers", "engine", "models", "initializers", "regularizers", "constraints", "activations",
+             "mixed_precision"}
+_COMPUTING = ("math.", "nn.", "linalg.", "signal.", "bitwise.", "image.resize", "__operators__.", "keras.activations.",
+              "keras.backend.")
+_PLAIN = {"concat", "reshape", "cast", "expand_dims", "squeeze", "transpose", "stack", "unstack", "split", "tile", "pad",
+          "gather", "slice", "strided_slice", "identity", "stop_gradient", "where", "clip_by_value", "one_hot", "reverse",
+          "repeat", "zeros_like", "ones_like", "broadcast_to", "shape", "convert_to_tensor", "boolean_mask", "rank",
+          "einsum", "tensordot", "roll", "norm"}
+
+
+def check(model, custom_objects):
+    """Raise Unsafe where a file holds code; Unsupported where there is nothing to run, or a class that needs code."""
+    if isinstance(model, Loose):
+        raise Unsupported(f"{model.saved.path}: nothing to verify: {model.refusal()}")
+    for layer in model.with_parts():
+        if not isinstance(layer, Model) and holds_code(layer.config):
+            raise Unsafe(f"{model.saved.path}: layer {layer.name!r} holds Python code; it is not handed to Keras")
+        if not custom_objects and (is_of_user(layer) or isinstance(layer, Unknown)) and not _keras_finds(layer.module):
+            raise Unsupported(f"{model.saved.path}: layer {layer.name!r}: Keras cannot load class {layer.class_name}"
+                              " without your code: --custom-objects FILE")
+
+
+def _keras_finds(module):
+    return module is None or str(module).split(".")[0] in _OF_KERAS
+
+
+def check_for_tf_keras(model, custom_objects):
+    """Raise Unsafe where tf_keras, given the file, might run or read something besides it."""
+    for layer in model.with_parts():
+        if isinstance(layer, Unknown) and layer.class_name not in _FOREIGN and not custom_objects:
+            raise Unsafe(_text(model, f"layer {layer.name!r} is a {layer.class_name}, which nobody here knows"))
+    reason = _reaches_out(model.saved.config)
+    if reason:
+        raise Unsafe(_text(model, reason))
+
+
+def _text(model, reason):
+    return f"{model.saved.path}: it is not handed to tf_keras: {reason}"
+
+
+def _reaches_out(value):
+    """Return why a config, or anything in it, might reach outside the file in tf_keras, or None."""
+    if isinstance(value, list):
+        return next(filter(None, map(_reaches_out, value)), None)
+    if not isinstance(value, dict):
+        return None
+    inner = value.get("config")
+    own = (holds_code(value) and "it holds Python code") or _named(value) or (
+        isinstance(inner, dict) and (_vocabulary(inner) or _function(value["class_name"], inner)
+                                     if isinstance(value.get("class_name"), str) else None))
+    return own or next(filter(None, (_reaches_out(item) for key, item in value.items() if key != "compile_config")), None)
+
+
+def _named(value):
+    name, module = value.get("class_name"), value.get("module")
+    if name in _FOREIGN:
+        return f"it has a {name}"
+    if isinstance(name, str) and name.startswith("__") and name not in ("__numpy__", "__tensor__", "__bytes__"):
+        return f"it has a {name}"
+    if module is None or (name == "function" and module == "builtins"):
+        return None
+    words = [word for word in str(module).split(".") if word not in ("tensorflow", "python", "src")]
+    ours = words[0] in ("keras", "tf_keras") and (len(words) == 1 or words[1] in _HARMLESS)
+    return None if ours else f"it asks for something of the module {module}"
+
+
+def _vocabulary(config):
+    return "a layer reads its vocabulary from a file" if isinstance(config.get("vocabulary"), str) else None
+
+
+def _function(class_name, config):
+    name = config.get("function")
+    if class_name != "TFOpLambda" or (isinstance(name, str) and (name.startswith(_COMPUTING) or name in _PLAIN)):
+        return None
+    return f"it calls TensorFlow's {name}"
