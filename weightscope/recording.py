@@ -19,6 +19,7 @@ import os
 import numpy as np
 
 from weightscope import __version__, reference
+from weightscope.compare import calls
 from weightscope.content_hash import content_hash
 from weightscope.errors import NothingChecked, Unsupported
 from weightscope.kernels.short_floats import dtype_name
@@ -39,39 +40,42 @@ def record(model, inputs, batch_size=32, against="auto", progress=None):
     arrays = model.standardize(as_predict_takes(model, inputs))
     if not arrays or not len(arrays[0]):
         raise NothingChecked("the input has no samples, so there is nothing to record")
-    progress = progress or (lambda stage, done, total: None)
+    sizes = [len(batch[0]) for batch in batches_of(arrays, batch_size)]
     with reference.start(model, arrays, batch_size, against) as referee:
-        count = len(list(batches_of(arrays, batch_size)))
-        progress("keras", 0, count)
-        version, predicted = referee.ready()
-        traces = []
-        for index in range(count):
-            traces.append(referee.batch())
-            progress("samples", index + 1, count)
-        notes = referee.notes
+        version, predicted, traces = _run(referee, len(sizes), progress or (lambda stage, done, total: None))
     found = {f"inputs/{layer.name}": array for layer, array in zip(model.input_layers, arrays)}
-    found.update(_layers(traces, batch_size, len(arrays[0])))
+    known = {path for path, _ in calls(model)}  # and no model as a whole, whose layers say it all
+    found.update(_layers([{path: trace[path] for path in trace if path in known} for trace in traces], sizes))
     found.update({f"outputs/{name}": array for name, array in zip(named_outputs(model), predicted, strict=True)})
     header = {"format": 1, "weightscope": __version__, "reference": version, "model": content_hash(model.saved),
-              "file": os.path.basename(model.saved.path), "batch_size": batch_size, "notes": notes,
+              "file": os.path.basename(model.saved.path), "batch_size": batch_size, "notes": referee.notes,
               "dtypes": {name: "bfloat16" for name, array in found.items() if dtype_name(array.dtype) == "bfloat16"}}
     return {HEADER: np.array(json.dumps(header)), **{name: _plain(array) for name, array in found.items()}}
 
 
+def _run(referee, batches, progress):
+    progress("keras", 0, batches)
+    version, predicted = referee.ready()
+    traces = []
+    for index in range(batches):
+        traces.append(referee.batch())
+        progress("samples", index + 1, batches)
+    return version, predicted, traces
+
+
 def _plain(array):
     array = storable(np.asarray(array))
-    return array.view(array.dtype.base.newbyteorder("=").str) if array.dtype.metadata else array
+    return array.astype(array.dtype.str) if array.dtype.metadata else array
 
 
-def _layers(traces, batch_size, samples):
-    """Return ``{layers/PATH: array}``, the batches of each output joined."""
+def _layers(traces, sizes):
+    """Return ``{layers/PATH: array}``, the batches of each output joined; ``sizes``: how many samples each has."""
     found = {}
     for path in traces[0]:
         for index, parts in enumerate(zip(*(flatten(trace[path]) for trace in traces))):
             name = f"layers/{path}" + (f":{index}" if index else "")
-            sizes = [len(part) if part.ndim else None for part in parts]
-            if len(parts) > 1 and sizes != [min(batch_size, samples - i * batch_size) for i in range(len(parts))]:
+            if len(parts) > 1 and sizes != [len(part) if part.ndim else None for part in parts]:
                 raise Unsupported(f"layer {path!r} gives an output without a batch axis: record one batch, with"
-                                  f" --batch-size {samples} or more")
-            found[name] = np.concatenate(parts) if len(parts) > 1 else parts[0]
+                                  f" --batch-size {sum(sizes)} or more")
+            found[name] = np.concatenate(parts, dtype=parts[0].dtype) if len(parts) > 1 else parts[0]
     return found

@@ -83,12 +83,14 @@ class Referee:
             self._fail(problem)
         if len(self._failures) == 1:
             raise self._failures[0]
-        raise ReferenceFailed("; ".join(map(str, self._failures)))
+        raise ReferenceFailed(f"{self._model.saved.path}: {'; '.join(map(self._said, self._failures))}")
 
     def _fail(self, error):
         self._failures.append(error)
-        said = str(error).removeprefix(f"{self._model.saved.path}: ")
-        self.notes.append(f"{NAMES[self.kind]} is not the reference: {said}")
+        self.notes.append(f"{NAMES[self.kind]} is not the reference: {self._said(error)}")
+
+    def _said(self, error):
+        return str(error).removeprefix(f"{self._model.saved.path}: ")
 
     def _problem(self, kind):
         """Return the error that keeps a Keras from being started, or None."""

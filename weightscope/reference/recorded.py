@@ -11,6 +11,9 @@ In an ``.npz`` the name of an array says what it is::
 and the three words may be left out: a plain ``dense`` is an input, else a call. A model with one input and one output
 may call them ``inputs`` and ``outputs``, and an ``.npy`` is its output. The first axis is the samples. All names are
 optional, and nothing is ever unpickled.
+
+An HDF5 file has groups ``inputs``, ``activations`` (the calls) and ``outputs`` with such names. Files that were made to test
+training have targets in ``outputs``, and what ``predict`` gave in ``predictions``, which then counts.
 """
 
 import json
@@ -30,7 +33,6 @@ from weightscope.replaying import Trace
 
 HEADER = "weightscope"
 _GROUPS = {"inputs": "inputs", "layers": "layers", "activations": "layers", "outputs": "outputs"}
-_OTHERS = {"predictions", "scores"}  # in recorded HDF5: the outputs once more, and losses
 
 
 class Recorded:
@@ -186,11 +188,23 @@ def _read(path):
         try:
             if source.tree is None:
                 return arrays_in(path)
-            stored = {name: array for name, array in source.tree.arrays.items()
-                      if name.partition("/")[0] not in _OTHERS}
-            return {name: array.read() for name, array in stored.items()}
+            return _of_hdf5(source.tree.arrays)
         finally:
             source.close()
+
+
+def _of_hdf5(stored):
+    """Return ``{name: array}`` of recorded HDF5, in the words of an ``.npz``; losses (``scores``) left out."""
+    groups = {}
+    for path, array in stored.items():
+        group, _, name = path.partition("/")
+        groups.setdefault(group, {})[name] = array
+    inputs, calls = groups.get("inputs", {}), groups.get("activations", groups.get("layers", {}))
+    outputs = groups.get("predictions") or groups.get("outputs", {})
+    if "predictions" not in groups:
+        outputs = {name: array for name, array in outputs.items() if name not in calls}
+    return {f"{group}/{name}": array.read() for group, found in
+            (("inputs", inputs), ("layers", calls), ("outputs", outputs)) for name, array in found.items()}
 
 
 def named_outputs(model):
