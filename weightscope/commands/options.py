@@ -29,8 +29,8 @@ def reference(default, more=""):
     """Return the option for which Keras to ask; ``more``: what else may be named, in the words of the help."""
     metavar = "KERAS" if not more else "KERAS|FILE"
     return click.option("--reference", default=default, show_default=True, metavar=metavar,
-                        help="keras (Keras 3), tf_keras, or auto: the first that can load it, tf_keras before Keras 3"
-                             " for files of Keras 1 and 2." + more)
+                        help="keras (Keras 3), tf_keras, or auto: Keras 3 if it can load the file, else tf_keras."
+                             + more)
 
 
 def existing(path, words=()):
@@ -45,7 +45,7 @@ def existing(path, words=()):
 
 def progress(stage, done, total):
     """Say on a terminal's stderr how far a run of Keras is; a pipe hears nothing."""
-    if not click.get_text_stream("stderr").isatty():
+    if not sys.stderr.isatty():
         return
     if stage == "keras":
         click.echo("Keras is starting …\r", nl=False, err=True)

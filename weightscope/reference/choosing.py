@@ -36,14 +36,14 @@ def start(model, inputs, batch_size=32, reference=Reference()):
 class Referee:
     """The first Keras of those asked for that can load and run the model. A context manager.
 
-    With "auto", a file of Keras 1 or 2 is given to tf_keras first, for Keras 3 reads some of them otherwise than they
-    were meant; any other file to Keras 3 first. ``notes`` says what was refused, and what follows from the choice.
+    With "auto" that is Keras 3, then tf_keras; the other way round for an old file that Keras 3 would load and compute
+    otherwise than it was meant. ``notes`` says what was refused, and what follows from the choice.
     """
 
     def __init__(self, model, reference, run):
         self._model, self._reference, self._run, self._current = model, reference, run, None
-        old = is_old(model.saved)
-        every = ("tf_keras", "keras") if old else ("keras", "tf_keras")
+        self._other_meaning = is_old(model.saved) and _holds(model.with_parts(), "hard_sigmoid_keras2")
+        every = ("tf_keras", "keras") if self._other_meaning else ("keras", "tf_keras")
         self._waiting = list(every if reference.kind == "auto" else (reference.kind,))
         self.notes, self._failures = [], []
         self._start_next()
@@ -95,8 +95,8 @@ class Referee:
     def _problem(self, kind):
         """Return the error that keeps a Keras from being started, or None."""
         if not _installed(kind):
-            return ReferenceFailed(f"{NAMES[kind]} is not installed: {INSTALL[kind]}; inspect and predict do without, and"
-                                   " verify with --reference FILE")
+            return ReferenceFailed(f"{NAMES[kind]} is not installed: {INSTALL[kind]}; inspect and predict do without,"
+                                   " and verify with --reference FILE")
         try:
             if kind == "tf_keras":
                 safety.check_for_tf_keras(self._model, self._reference.custom_objects)
@@ -105,13 +105,10 @@ class Referee:
         return None
 
     def _about_choice(self):
-        if self.kind == "tf_keras" or not is_old(self._model.saved):
+        if self.kind == "tf_keras" or not self._other_meaning:
             return []
-        version = self._model.saved.keras_version or "1 or 2"
-        text = f"the file is of Keras {version}, and Keras 3 judges it"
-        if _holds(self._model.with_parts(), "hard_sigmoid_keras2"):
-            text += ", whose hard_sigmoid is another function: clip(x/6 + 0.5) instead of clip(0.2x + 0.5)"
-        return [text]
+        return [f"the file is of Keras {self._model.saved.keras_version or '1 or 2'}, and Keras 3 judges it, whose"
+                " hard_sigmoid is another function: clip(x/6 + 0.5) instead of clip(0.2x + 0.5)"]
 
 
 def is_old(saved):

@@ -12,8 +12,8 @@ and the three words may be left out: a plain ``dense`` is an input, else a call.
 may call them ``inputs`` and ``outputs``, and an ``.npy`` is its output. The first axis is the samples. All names are
 optional, and nothing is ever unpickled.
 
-An HDF5 file has groups ``inputs``, ``activations`` (the calls) and ``outputs`` with such names. Files that were made to test
-training have targets in ``outputs``, and what ``predict`` gave in ``predictions``, which then counts.
+An HDF5 file has groups ``inputs``, ``activations`` (the calls) and ``outputs`` with such names. Files that were made
+to test training have targets in ``outputs``, and what ``predict`` gave in ``predictions``, which then counts.
 """
 
 import json
@@ -76,10 +76,12 @@ class Recorded:
         part = slice(start, None if last else self._next)  # what is left over shows as another shape
         found = Trace()
         for path, leaves in self._layers.items():
-            cut = [leaves[i][part] if leaves[i].ndim and self._samples > self._batch_size else leaves[i]
-                   for i in sorted(leaves)]
+            cut = [self._cut(leaves.get(index), part) for index in range(max(leaves) + 1)]
             found[path] = cut[0] if len(cut) == 1 else cut
         return found
+
+    def _cut(self, array, part):
+        return array[part] if array is not None and array.ndim and self._samples > self._batch_size else array
 
     def __enter__(self):
         return self

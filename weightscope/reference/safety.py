@@ -20,10 +20,12 @@ _HARMLESS = {"layers", "engine", "models", "initializers", "regularizers", "cons
              "mixed_precision"}
 _COMPUTING = ("math.", "nn.", "linalg.", "signal.", "bitwise.", "image.resize", "__operators__.", "keras.activations.",
               "keras.backend.")
-_PLAIN = {"concat", "reshape", "cast", "expand_dims", "squeeze", "transpose", "stack", "unstack", "split", "tile", "pad",
-          "gather", "slice", "strided_slice", "identity", "stop_gradient", "where", "clip_by_value", "one_hot", "reverse",
-          "repeat", "zeros_like", "ones_like", "broadcast_to", "shape", "convert_to_tensor", "boolean_mask", "rank",
-          "einsum", "tensordot", "roll", "norm"}
+_PLAIN = {
+    "boolean_mask", "broadcast_to", "cast", "clip_by_value", "concat", "convert_to_tensor", "einsum",
+    "expand_dims", "gather", "identity", "norm", "one_hot", "ones_like", "pad", "rank", "repeat", "reshape",
+    "reverse", "roll", "shape", "slice", "split", "squeeze", "stack", "stop_gradient", "strided_slice",
+    "tensordot", "tile", "transpose", "unstack", "where", "zeros_like",
+}
 
 
 def check(model, custom_objects):
@@ -66,7 +68,8 @@ def _reaches_out(value):
     own = (holds_code(value) and "it holds Python code") or _named(value) or (
         isinstance(inner, dict) and (_vocabulary(inner) or _function(value["class_name"], inner)
                                      if isinstance(value.get("class_name"), str) else None))
-    return own or next(filter(None, (_reaches_out(item) for key, item in value.items() if key != "compile_config")), None)
+    items = (_reaches_out(item) for key, item in value.items() if key != "compile_config")
+    return own or next(filter(None, items), None)
 
 
 def _named(value):

@@ -84,7 +84,8 @@ def gap_text(found, theirs="Keras"):
         return found.problem
     ours, value = apart(found.ours, found.theirs)
     index = ", ".join(map(str, found.index))
-    return f"at [{index}] NumPy has {ours}, {theirs} {value}, apart by {difference_text(abs(found.ours - found.theirs))}"
+    distance = difference_text(abs(found.ours - found.theirs))
+    return f"at [{index}] NumPy has {ours}, {theirs} {value}, apart by {distance}"
 
 
 def tolerance_text(result):
