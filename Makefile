@@ -5,6 +5,7 @@
 # make samples, make bench
 # make soak   random models and all of keras.applications against Keras, for long: SOAK='--examples 1000 --seed 7'
 PYTHON ?= python3
+# An editable install compiles nothing, and some machines keep Python from doing so at the first run: hence compileall.
 VENV := .venv
 LIGHT := .venv-light
 BIN := $(VENV)/bin
@@ -15,6 +16,7 @@ PIP := -m pip install --quiet --disable-pip-version-check
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python $(PIP) -e '.[test,check]'
+	$(BIN)/python -m compileall -q weightscope
 	touch $@
 
 $(LIGHT)/.ready: pyproject.toml

@@ -9,6 +9,7 @@ within a round, as the two sides of a round meet the same weather. Threads are l
 """
 
 import argparse
+import compileall
 import fnmatch
 import json
 import os
@@ -179,6 +180,7 @@ def saved_file(name, folder):
 def inspect_row(row, folder, rounds):
     """Measure one file: seconds and MB of load_model + summary and of inspect, and the ratios."""
     path = str(saved_file(INSPECT[row], folder))
+    compileall.compile_dir(ROOT / "weightscope", quiet=1)  # as pip does when it installs
     commands = ["-c", SUMMARY, path], ["-m", "weightscope", "inspect", path]
     for command in commands:
         launched(*command)

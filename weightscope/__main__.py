@@ -1,6 +1,6 @@
 """``python -m weightscope``."""
 
-from weightscope.cli import main
+from weightscope.cli import run
 
 if __name__ == "__main__":
-    main(prog_name="weightscope")
+    run()

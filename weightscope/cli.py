@@ -1,5 +1,6 @@
 """The command line: the list of commands. Errors become exit codes here, and nowhere else."""
 
+import contextlib
 import errno
 import gc
 import os
@@ -89,3 +90,15 @@ def main():
 
 for command in (inspect.command, predict.command, verify.command, record.command, layers.command):
     main.add_command(command)
+
+
+def run():
+    """Run the command line and leave at once: taking down what ends anyway would be a tenth of inspect's time."""
+    try:
+        main(prog_name="weightscope")
+    except SystemExit as end:
+        status = end.code
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # nobody may be there any more
+            stream.flush()
+    os._exit(status or 0)
