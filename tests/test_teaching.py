@@ -13,6 +13,7 @@ from running import run
 import weightscope
 from weightscope.errors import NotReplayable, Unreadable, Unsafe
 from weightscope.layers import layer_from, taught
+from weightscope.reference import Reference
 from weightscope.user_code import run_file
 from weightscope.verifying import verify
 
@@ -256,7 +257,7 @@ def test_lambda_is_shown_and_not_run(tmp_path):
     trace = weightscope.replay(opened, np.ones((2, 3), "float32"))
     assert "@weightscope.keras_lambda('code')" in trace.missing["code"]
     with pytest.raises(Unsafe, match="'code' holds Python code"):
-        verify(opened, np.ones((2, 3)), custom_objects=[OWN / "keras_layers.py"])
+        verify(opened, np.ones((2, 3)), against=Reference("keras", (OWN / "keras_layers.py",)))
     run_file(OWN / "numpy_layers.py")
     weightscope.keras_lambda("code")(lambda x, factor: x * factor)
     data = RNG.normal(size=(2, 3)).astype("float32")

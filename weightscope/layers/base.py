@@ -8,6 +8,7 @@ from weightscope.errors import NotReplayable, Unreadable, WeightscopeError
 from weightscope.layers import settings, taught
 from weightscope.layers.excused import EXCUSED
 from weightscope.layers.formula import Activation, written
+from weightscope.layers.refusing import Refuses
 from weightscope.layers.registry import add_class, add_operation, class_of, known_classes, known_operations
 from weightscope.layers.running import MISFITS, Runs
 from weightscope.layers.structure import flatten, snake_case
@@ -83,7 +84,7 @@ class _PartConfig(dict):
     """The config of a part that a class builds itself, and of which no file tells the sizes."""
 
 
-class Layer(Runs):
+class Layer(Runs, Refuses):
     """One layer of one model. ``name`` and ``config`` are the file's; every annotation of a class is a setting.
 
     Attributes: ``name``; ``class_name``; ``config``; ``policy``, the dtype policy; ``compute_dtype``; ``weights``,
@@ -151,52 +152,6 @@ class Layer(Runs):
     def mask(self, x, mask):
         """Return the mask of the output, given the first argument and its mask (Keras' ``compute_mask``)."""
         return mask
-
-    def refusal(self):
-        """Return why this layer cannot be replayed, or None."""
-        if "not_replayable" in self.config:
-            return self.config["not_replayable"]
-        own = self.settings()
-        for key, value in self.config.items():
-            if key in self.refuses and value not in (None, False):
-                return f"{key}={value!r} is not replayed"
-            if key not in own and key not in self.ignored and key not in self.refuses and not (
-                    settings.has_no_effect(key) or value in (None, False, [], {})):
-                whom = f"your class {type(self).__name__}" if is_of_user(self) else "weightscope"
-                return f"setting {key!r} is unknown to {whom}"
-        mode = settings.quantization(self.policy)
-        if mode and mode.split("/")[0] not in self.quantizes:
-            return f"quantization {mode!r} of a {self.class_name} is not replayed"
-        if self.compute_dtype is None:
-            return f"dtype policy {self.policy!r} is not replayed"
-        return next(self._missing(), None)
-
-    def _missing(self):
-        for activation in self.activations().values():
-            if isinstance(activation, Activation) and not activation.known:
-                yield f"activation {activation.name!r} is none of Keras'"
-        for weight in self.weights.values():
-            if weight.shape is None and weight.tracked:
-                yield f"weight {weight.name!r} is not in the file"
-            elif weight.stored is not None:
-                yield from self._misfits(weight)
-        for part in self.parts.values():
-            reason = part.refusal()
-            if reason:
-                yield f"its {part.class_name} {part.name!r}: {reason}"
-
-    def _misfits(self, weight):
-        words = weight.axis_words()
-        if words is None:
-            yield f"weight {weight.name!r} has shape {weight.shape}, expected the axes {weight.axes!r}"
-            return
-        if weight.dtype == "int8" and not self.quantizes_now and not is_of_user(self):
-            yield f"weight {weight.name!r} is quantized, which the config does not speak of"
-        for word, size in zip(words, weight.shape):
-            blocks, _, name = word.rpartition(":")
-            expected = getattr(self, name, None) if name in self.settings() else None
-            if type(expected) is int and expected * len(blocks.split("|")) != size:
-                yield f"weight {weight.name!r} has {size} along {word}, the config says {name}={expected}"
 
     # Plumbing.
 

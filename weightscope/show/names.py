@@ -1,5 +1,7 @@
 """Names from a file, and names that a user typed: shown as data, and guessed when misspelled."""
 
+from difflib import get_close_matches
+
 
 def printable(text):
     """Return text from a file as one line that a terminal shows and never obeys: a control character as ``\\x1b``.
@@ -14,8 +16,6 @@ def printable(text):
 
 def near(name, names):
     """Return the few names that look most like ``name``, the nearest first."""
-    from difflib import get_close_matches
-
     return get_close_matches(name, list(dict.fromkeys(names)), n=3, cutoff=0.5)
 
 
