@@ -184,12 +184,11 @@ def _matched(layer, paths, arrays):
     owned.sort(key=lambda entry: not entry[2])  # Keras stores all trainable weights first
     if len(owned) != len(paths):
         return None
-    in_order = [(weight, path) for (_, weight, _), path in zip(owned, paths)]
+    in_order = list(zip(owned, paths))
     by_name = _by_name(owned, paths)
-    for pairs in (in_order, by_name):
-        if pairs and _fits(pairs, arrays) and _names_agree(pairs):
-            return pairs
-    return next((pairs for pairs in (by_name, in_order) if pairs and _fits(pairs, arrays)), None)
+    fitting = [pairs for pairs in (in_order, by_name) if pairs and _fits(pairs, arrays)]
+    best = next((pairs for pairs in fitting if _names_agree(pairs)), None) or (fitting[-1] if fitting else None)
+    return best and [(weight, path) for (_, weight, _), path in best]
 
 
 def _owned(layer, trainable):
@@ -206,22 +205,29 @@ def leaf_name(path):
     return path.rsplit("/", 1)[-1].split(":")[0]
 
 
+def _plain_name(path, owner):
+    """Return the last word of a path, without the name of the layer that Keras 1 put before it."""
+    return leaf_name(path).removeprefix(f"{owner.name}_")
+
+
 def _names_agree(pairs):
-    known = {weight.name for weight, _ in pairs}
-    return all(leaf_name(path) == weight.name for weight, path in pairs if leaf_name(path) in known)
+    known = {weight.name for (_, weight, _), _ in pairs}
+    named = [(weight.name, _plain_name(path, owner)) for (owner, weight, _), path in pairs]
+    return all(name == weight for weight, name in named if name in known)
 
 
 def _by_name(owned, paths):
     pairs, left = [], list(paths)
-    for owner, weight, _ in owned:
+    for entry in owned:
+        owner, weight, _ = entry
         found = [path for path in left
-                 if leaf_name(path) == weight.name and owner.name in path.split("/")]
+                 if _plain_name(path, owner) == weight.name and owner.name in path.split("/")]
         if len(found) != 1:
             return None
         left.remove(found[0])
-        pairs.append((weight, found[0]))
+        pairs.append((entry, found[0]))
     return pairs
 
 
 def _fits(pairs, arrays):
-    return all(weight.fits(arrays[path].shape) for weight, path in pairs)
+    return all(weight.fits(arrays[path].shape) for (_, weight, _), path in pairs)

@@ -40,11 +40,21 @@ def _model_of(saved):
 
 def translated(saved):
     """Return a file's config in Keras 3 words, or None where it has none, and notes on what was read as what."""
+    if not saved.config:
+        return None, []
     try:
-        return dialects.translate(saved.config, saved.keras_version, saved.backend) if saved.config else (None, [])
+        return dialects.translate(saved.config, saved.keras_version, saved.backend or _backend_told_by_names(saved))
     except MISFITS as error:
         said = " ".join(str(error).split())[:100]
         raise Unreadable(f"its config is none that Keras writes ({type(error).__name__}: {said})") from error
+
+
+def _backend_told_by_names(saved):
+    """Return the backend of an old file that does not name it: TensorFlow's weights have names that end in ``:0``."""
+    paths = [path for path in saved.arrays if path not in saved.optimizer]
+    if saved.order is None or not paths:
+        return None
+    return "tensorflow" if any(path.rpartition(":")[2].isdigit() for path in paths) else "theano"
 
 
 def build(config):

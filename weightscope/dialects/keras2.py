@@ -1,5 +1,7 @@
 """Keras 2's layers (keras 2.x, tf.keras, tf_keras) in Keras 3 words."""
 
+from weightscope.dialects import theano
+
 _RENAMED = {"alpha": "negative_slope"}  # of LeakyReLU alone: ELU still has its alpha
 
 # What does not change what predict returns, or says at its usual value what Keras 3 always does.
@@ -9,10 +11,6 @@ _DROPPED = {
 }
 _USUAL = {"time_major": False, "groups": 1, "renorm": False, "interpolation": "nearest", "align_corners": False}
 _ACTIVATIONS = ("activation", "recurrent_activation")
-_CONVOLUTIONS = {
-    "Conv1D", "Conv2D", "Conv3D", "DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D",
-    "Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D",
-}
 _WITH_GROUPS = {"Conv1D", "Conv2D", "Conv3D"}
 
 
@@ -23,9 +21,7 @@ def layer(found, backend, notes):
         return found
     config = _settings(class_name, dict(config))
     _old_meanings(class_name, config, notes)
-    if class_name in _CONVOLUTIONS and backend == "theano":
-        config["not_replayable"] = "it was saved under Theano, which keeps convolution kernels flipped"
-    found = {**found, "config": config}
+    found = theano.layer({**found, "config": config}, backend, notes)
     found.pop("module", None)  # tensorflow.keras and its kin: Keras' own classes all the same
     if found.get("registered_name") in (None, class_name) or str(found.get("registered_name")).startswith("Keras>"):
         found.pop("registered_name", None)

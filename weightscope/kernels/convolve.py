@@ -116,6 +116,8 @@ def convolve_transpose(x, kernel, strides, padding, output_padding, dilation_rat
     lengths = [transpose_length(n, size, stride, padding, more, d) for n, size, stride, more, d in axes]
     spread = [(n - 1) * stride + reach(size, d) for n, size, stride, _, d in axes]
     before = [max(s - n, 0) // 2 if padding == "same" else 0 for s, n in zip(spread, lengths, strict=True)]
+    if padding == "half":  # Theano's "same"
+        before = [reach(size, d) // 2 for size, d in zip(sizes, dilation_rate, strict=True)]
     room = [max(s, b + n) for s, b, n in zip(spread, before, lengths, strict=True)]
     y = np.zeros((x.shape[0], *room, filters), work)
     for at in np.ndindex(*sizes):

@@ -2,10 +2,19 @@
 
 ``space`` is one to three axes; sizes, strides and dilations are tuples with one integer for each. Padding is Keras'
 word: "valid" adds nothing; "same" adds zeros until there are ceil(length / stride) windows, the odd one at the end
-(https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2); "causal" adds all of them before.
+(https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2); "causal" adds all of them before. Theano made
+the same number of windows begin elsewhere: "half" is Keras' "same" for its convolutions, "theano" for its poolings
+(keras/backend/theano_backend.py of Keras 1 and 2).
 """
 
 import numpy as np
+
+
+# How many steps Theano adds before an axis, for a window that covers so many.
+BEFORE = {
+    "half": lambda covered: covered // 2,
+    "theano": lambda covered: covered - 2 if covered > 2 and covered % 2 else covered - 1,
+}
 
 
 def reach(size, dilation=1):
@@ -22,7 +31,7 @@ def output_length(length, size, stride, padding, dilation=1):
         raise ValueError(f"sizes, strides and dilations start at 1, found {size}, {stride} and {dilation}")
     if length is None:
         return None
-    if padding in ("same", "causal"):
+    if padding in ("same", "causal", *BEFORE):
         return -(-length // stride)
     if padding != "valid":
         raise ValueError(f"padding is 'valid', 'same' or 'causal', not {padding!r}")
@@ -44,7 +53,11 @@ def margins(length, size, stride, padding, dilation=1):
     if padding == "causal":
         return reach(size, dilation) - 1, 0
     windows = output_length(length, size, stride, padding, dilation)
-    total = max((windows - 1) * stride + reach(size, dilation) - length, 0)
+    total = (windows - 1) * stride + reach(size, dilation) - length
+    if padding in BEFORE:
+        before = BEFORE[padding](reach(size, dilation))
+        return before, max(total - before, 0)
+    total = max(total, 0)
     return total // 2, total - total // 2
 
 

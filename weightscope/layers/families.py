@@ -12,6 +12,8 @@ def bring(config):
     asked = list(_layers_in(config))
     names = {layer["class_name"] for layer in asked if isinstance(layer.get("class_name"), str)}
     others = any(_is_operation(layer) or _is_of_user(layer) for layer in asked)
+    if any("layout" in layer for layer in asked):
+        _old()
     for family in (_dense, _networks, _sequences, bring_all):
         if not others and names <= known_classes().keys():
             return
@@ -36,11 +38,16 @@ def _sequences():
     from weightscope.layers import attention, rnn, rnn_wrappers  # noqa: F401
 
 
+def _old():
+    from weightscope.layers import keras1, keras1_convolutional, keras1_rnn, keras2  # noqa: F401
+
+
 def bring_all():
     """Import every family, and the operations of ``keras.ops``."""
     _dense()
     _networks()
     _sequences()
+    _old()
     from weightscope.layers import (  # noqa: F401
         applications,
         audio,

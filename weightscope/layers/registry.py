@@ -8,8 +8,8 @@ OPERATION_MODULES = ("keras.src.ops.", "keras.src.activations.", "keras.src.quan
 
 
 def add_class(layer_class):
-    """Make ``layer_from`` build this class of ours for Keras' class of its name."""
-    _CLASSES[layer_class.__name__] = layer_class
+    """Make ``layer_from`` build this class of ours for Keras' class of its name, kept in the file in its ``layout``."""
+    _CLASSES[layer_class.layout, layer_class.__name__] = layer_class
 
 
 def add_operation(module, class_name, build):
@@ -23,8 +23,8 @@ def known_operations():
 
 
 def known_classes():
-    """Return ``{class name: class}`` of every layer that weightscope can build."""
-    return dict(_CLASSES)
+    """Return ``{class name: class}`` of every layer that weightscope can build, in Keras 3's layout."""
+    return {name: layer_class for (layout, name), layer_class in _CLASSES.items() if not layout}
 
 
 def class_of(config):
@@ -34,7 +34,8 @@ def class_of(config):
         return _OPERATIONS.get((module, config["class_name"].lower()))  # their names are also names of layers
     own = registered in (None, "", config["class_name"]) if module is None else (
         isinstance(module, str) and module.split(".")[0] in ("keras", "tf_keras", "builtins"))
-    found = _CLASSES.get(config["class_name"]) if own else None
+    layout = "old" if config.get("layout") == "old" else ""  # the dialects' word
+    found = _CLASSES.get((layout, config["class_name"])) if own else None
     if module is None and own and not found and "trainable" not in config["config"]:
         # An .h5 names no modules: Keras itself cannot open one with operations. Every layer says if it is trainable.
         found = _OPERATIONS.get(("keras.src.ops.numpy", config["class_name"].lower()))

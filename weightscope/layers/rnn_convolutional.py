@@ -20,6 +20,7 @@ class ConvLSTM(Recurrent, Spatial):
         h ← recurrent_activation(o) · activation(c)"""
     ignored = LSTMCell.ignored
     remember = LSTMCell.remember
+    recurrent_padding = "same"
     state_sizes = (None, None)
     filters: int
     kernel_size: PerAxis
@@ -76,7 +77,7 @@ class ConvLSTM(Recurrent, Spatial):
 
         def step(x, states):
             h, c = states
-            i, f, candidate, o = x + _by_gate(convolve(h, recurrent_kernel, ones, "same", ones))
+            i, f, candidate, o = x + _by_gate(convolve(h, recurrent_kernel, ones, self.recurrent_padding, ones))
             return self.remember(i, f, candidate, o, c)
         return project, step
 
