@@ -12,15 +12,21 @@ from weightscope.layers.running import MISFITS
 from weightscope.user_code import is_of_user
 
 
-def load(path: str | PathLike) -> Model:
+def load(path: str | PathLike, architecture: str | PathLike | None = None, keras_version: str | None = None,
+         backend: str | None = None) -> Model:
     """Open a saved Keras model and return it as a Model, its weights readable and its layers replayable.
 
     ``path``: a whole model (``.keras``, ``.h5``, ``.hdf5``) or a weights file (``.weights.h5``, ``.h5``), told apart by
-    content. The model's ``saved`` is the file, ``ledger`` says where each of its arrays went, and ``notes`` what its
-    dialect was read as. Nothing of the file is run, and Keras is not needed. Raises Unreadable or Unsafe.
+    content; ``architecture``: for a weights file, another file that has the config: a ``.json`` of ``to_json``, or a
+    model; ``keras_version``, ``backend``: read the config and the arrays as of these, whatever the file says. The
+    model's ``saved`` is the file, ``ledger`` says where each of its arrays went, and ``notes`` what its dialect was
+    read as. Nothing of the file is run, and Keras is not needed. Raises Unreadable or Unsafe.
     """
     saved = files.read(path)
     try:
+        if architecture is not None:
+            saved.take_config(files.architecture(architecture))
+        saved.keras_version, saved.backend = keras_version or saved.keras_version, backend or saved.backend
         return _model_of(saved)
     except RecursionError:
         raise Unreadable(f"{path}: the layers of its config are nested too deeply") from None
@@ -34,8 +40,28 @@ def _model_of(saved):
     if isinstance(model, Unknown):
         model = Loose.from_arrays(saved, model)
     model.ledger = binding.bind(model, saved)
-    model.saved, model.notes = saved, notes
+    model.saved, model.notes = saved, _introduced(notes, saved)
+    if saved.architecture:
+        _check_fit(model)
     return model
+
+
+def _introduced(notes, saved):
+    """Return the notes on what was read as what, behind the version whose meaning that is."""
+    version = f"Keras {saved.keras_version}" if saved.keras_version else "an old Keras"
+    return [f"{version}, read as: {note}" for note in notes]
+
+
+def _check_fit(model):
+    """Raise Unreadable where the weights of one file are not those of another's architecture."""
+    missing = [f"layer {layer.name!r} ({layer.class_name}) finds no {weight.name} {weight.axes!r}"
+               for layer in model.with_parts() for weight in layer.weights.values()
+               if weight.tracked and weight.shape is None]
+    left = [f"array {path!r} {model.saved.arrays[path].shape} belongs to none of its layers"
+            for path in model.ledger.unclaimed]
+    misfit = next(iter([*model.ledger.problems, *missing, *left]), None)
+    if misfit:
+        raise Unreadable(f"its weights are not those of the architecture in {model.saved.architecture}: {misfit}")
 
 
 def translated(saved):

@@ -5,7 +5,6 @@ import pytest
 
 from weightscope.dialects import translate
 from weightscope.kernels.activations import activation
-from weightscope.layers import layer_from
 
 
 def layer(class_name, config, version="2.3.1", backend=None):
@@ -35,11 +34,24 @@ def test_a_bare_list_of_layers_is_a_sequential():
     ("TimeDistributedDense", {"output_dim": 3}, {"units": 3}),
     ("Embedding", {"input_dim": 9, "output_dim": 2, "input_length": 4}, {"input_dim": 9, "output_dim": 2}),
     ("Convolution1D", {"nb_filter": 2, "filter_length": 3, "subsample_length": 1, "border_mode": "same"},
-     {"filters": 2, "kernel_size": 3, "strides": 1, "padding": "same", "data_format": "channels_last"}),
+     {"filters": 2, "kernel_size": 3, "strides": 1, "padding": "same", "data_format": "channels_last",
+      "kernel_order": "tf"}),
     ("Convolution2D", {"nb_filter": 2, "nb_row": 3, "nb_col": 5, "subsample": [1, 2], "dim_ordering": "tf"},
-     {"filters": 2, "kernel_size": [3, 5], "strides": [1, 2], "data_format": "channels_last"}),
+     {"filters": 2, "kernel_size": [3, 5], "strides": [1, 2], "data_format": "channels_last", "kernel_order": "tf"}),
     ("AtrousConvolution2D", {"nb_filter": 2, "nb_row": 3, "nb_col": 3, "atrous_rate": [2, 2], "dim_ordering": "tf"},
-     {"filters": 2, "kernel_size": [3, 3], "dilation_rate": [2, 2], "data_format": "channels_last"}),
+     {"filters": 2, "kernel_size": [3, 3], "dilation_rate": [2, 2], "data_format": "channels_last",
+      "kernel_order": "tf"}),
+    ("Deconvolution2D",
+     {"nb_filter": 2, "nb_row": 3, "nb_col": 3, "output_shape": [None, 2, 9, 9], "dim_ordering": "th"},
+     {"filters": 2, "kernel_size": [3, 3], "output_shape": [None, 2, 9, 9], "data_format": "channels_first",
+      "kernel_order": "th"}),
+    ("MaxoutDense", {"output_dim": 3, "nb_feature": 2, "bias": False},
+     {"units": 3, "nb_feature": 2, "use_bias": False}),
+    ("ZeroPadding2D", {"padding": [1, 0, 2, 3], "dim_ordering": "tf"},
+     {"padding": [[1, 0], [2, 3]], "data_format": "channels_last"}),
+    ("ZeroPadding2D", {"padding": {"top_pad": 1, "right_pad": 2}, "dim_ordering": "th"},
+     {"padding": [[1, 0], [0, 2]], "data_format": "channels_first"}),
+    ("ZeroPadding1D", {"padding": {"left_pad": 1, "right_pad": 2}}, {"padding": [1, 2]}),
     ("MaxPooling1D", {"pool_length": 2, "stride": 2, "border_mode": "valid"},
      {"pool_size": 2, "strides": 2, "padding": "valid"}),
     ("Dropout", {"p": 0.5}, {"rate": 0.5}),
@@ -99,15 +111,40 @@ def test_gru_without_reset_after_is_read_as_before_keras3():
     assert not notes
 
 
-@pytest.mark.parametrize(("class_name", "config", "version", "backend"), [
-    ("Conv2D", {"filters": 1, "kernel_size": [1, 1]}, "2.1.3", "theano"),
-    ("Convolution2D", {"nb_filter": 1, "nb_row": 1, "nb_col": 1, "dim_ordering": "th"}, "1.2.2", None),
-    ("BatchNormalization", {"mode": 1}, "1.0.4", None),
-])
-def test_what_is_not_known_to_be_right_is_refused(class_name, config, version, backend):
-    found, _ = layer(class_name, config, version, backend)
-    assert found["config"]["not_replayable"]
-    assert layer_from(found).refusal() == found["config"]["not_replayable"]
+def test_theano_kernels_are_reversed_and_its_windows_begin_elsewhere():
+    conv = {"filters": 1, "kernel_size": [2, 2], "padding": "same"}
+    found, notes = layer("Conv2D", conv, "2.1.3", "theano")
+    assert found["layout"] == "old"
+    assert found["config"]["kernel_flipped"] is True
+    assert found["config"]["padding"] == "half"
+    assert len(notes) == 2
+    assert layer("MaxPooling2D", {"padding": "same"}, "2.1.3", "theano")[0]["config"]["padding"] == "theano"
+    assert layer("Conv2D", conv, "2.1.3", "tensorflow")[0]["config"] == {"name": "x", **conv}
+
+
+def test_padding_that_a_file_does_not_tell_is_as_in_the_other_layers():
+    config = {"class_name": "Sequential", "config": [
+        {"class_name": "ZeroPadding2D", "config": {"name": "a", "padding": [1, 1]}},
+        {"class_name": "MaxPooling2D", "config": {"name": "b", "dim_ordering": "th"}}]}
+    found, _ = translate(config, "1.2.2", "tensorflow")
+    assert found["config"]["layers"][0]["config"]["data_format"] == "channels_first"
+    del config["config"][1]
+    for backend, expected in (("tensorflow", "channels_last"), ("theano", "channels_first")):
+        found, _ = translate(config, "1.2.2", backend)
+        assert found["config"]["layers"][0]["config"]["data_format"] == expected
+
+
+@pytest.mark.parametrize(("class_name", "config", "kept"), [
+    ("LSTM", {"output_dim": 2, "consume_less": "cpu"}, "old"), ("LSTM", {"output_dim": 2, "consume_less": "gpu"}, None),
+    ("GRU", {"output_dim": 2, "consume_less": "mem"}, "old"), ("SimpleRNN", {"output_dim": 2}, None),
+    ("BatchNormalization", {"mode": 1}, "old"), ("BatchNormalization", {"mode": 0}, None)])
+def test_what_keras1_kept_otherwise(class_name, config, kept):
+    assert layer(class_name, config, "1.2.2")[0].get("layout") == kept
+
+
+def test_keras1_is_known_by_its_words_where_no_version_is_told():
+    assert layer("Dense", {"output_dim": 3, "W_regularizer": None}, None)[0]["config"] == {"name": "x", "units": 3}
+    assert layer("Dense", {"units": 3}, None)[0]["config"] == {"name": "x", "units": 3}
 
 
 def graph(nodes, **extra):

@@ -12,11 +12,12 @@ from weightscope.show.names import did_you_mean
               help="Only this layer; a name, a path such as encoder/dense, or a pattern such as 'conv*'. Repeatable.")
 @click.option("--stats", is_flag=True, help="Min, max, mean, standard deviation, zeros, NaN and Inf of each weight.")
 @click.option("--values", is_flag=True, help="The values: all of a small weight, the corners of a large one.")
+@options.reading
 @options.own_layers
 @options.layout
 @options.color
 @options.output
-def command(model, chosen, stats, values, layout, color, output):
+def command(model, reading, chosen, stats, values, layout, color, output):
     """Show every layer of the saved MODEL, and every weight with a word for each of its axes.
 
     MODEL is a .keras, .h5, .hdf5 or .weights.h5 file. No code of it runs, and Keras is not needed. At the end stands
@@ -25,7 +26,7 @@ def command(model, chosen, stats, values, layout, color, output):
     from weightscope.loading import load
     from weightscope.show.overview import Overview
 
-    view = Overview(load(model), stats, values)
+    view = Overview(load(model, **reading), stats, values)
     _choose(view, chosen)
     with options.destination(output) as file:
         _write(view, file, layout, color)

@@ -3,6 +3,7 @@
 import os
 import sys
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 
 import click
@@ -23,6 +24,25 @@ custom_objects = click.option(
     "--custom-objects", multiple=True, metavar="FILE", type=click.Path(exists=True, dir_okay=False),
     help="Your own Python file with the classes and functions that Keras needs to load the model; it is run in Keras'"
          " process. Repeatable.")
+
+
+def reading(command):
+    """Add the options for how a file is read; the command gets them as ``reading``, the keywords of ``load``."""
+    names = ("architecture", "keras_version", "backend")
+
+    @wraps(command)
+    def with_reading(*args, **given):
+        return command(*args, reading={name: given.pop(name) for name in names}, **given)
+
+    for option in (
+            click.option("--backend", type=click.Choice(["tensorflow", "theano", "cntk"]), metavar="NAME",
+                         help="Read an old file as saved under this backend (tensorflow, theano), whatever it says."),
+            click.option("--keras-version", metavar="VERSION",
+                         help="Read an old file as one of this Keras, whatever it says."),
+            click.option("--architecture", metavar="FILE", type=click.Path(),
+                         help="For a file with weights only: a .json, .keras or .h5 that has the model's config.")):
+        with_reading = option(with_reading)
+    return with_reading
 
 
 def reference(default, more=""):

@@ -12,20 +12,21 @@ from weightscope.show.names import printable
 @click.option("-o", "--output", type=click.Path(dir_okay=False), metavar="FILE",
               help="Save the output: .npy for one, .npz for several outputs of the model. Without it they are printed.")
 @options.batch_size
+@options.reading
 @options.own_layers
-def command(model, inputs, output, batch_size):
+def command(model, reading, inputs, output, batch_size):
     """Run the saved MODEL on --input in NumPy, without Keras, and save or print what predict returns.
 
     The arrays of an .npz are taken by the names of the model's inputs, or else in their order.
     """
     if not inputs:
         raise click.MissingParameter(param_type="option", param_hint="'--input'")
-    from weightscope import inputs as reading
+    from weightscope import inputs as given
     from weightscope.loading import load
     from weightscope.replaying import predict
 
-    opened = load(model)
-    arrays, description = reading.for_model(opened, inputs)
+    opened = load(model, **reading)
+    arrays, description = given.for_model(opened, inputs)
     named = _named(opened, predict(opened, arrays, batch_size))
     if output is None:
         _print(named)

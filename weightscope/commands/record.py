@@ -13,9 +13,10 @@ from weightscope.show.names import printable
               help="The .npz to write: inputs, every layer's output, what predict returns, versions, the model's hash.")
 @options.reference("auto")
 @options.batch_size
+@options.reading
 @options.own_layers
 @options.custom_objects
-def command(model, inputs, output, reference, batch_size, custom_objects):
+def command(model, reading, inputs, output, reference, batch_size, custom_objects):
     """Run the saved MODEL on --input in Keras, and keep what every layer gives in an .npz.
 
     verify MODEL --reference FILE then holds the NumPy replay against it, on a machine without Keras; a record of
@@ -27,13 +28,13 @@ def command(model, inputs, output, reference, batch_size, custom_objects):
         raise click.BadParameter("the name of the file should end in .npz", param_hint="'--output'")
     import numpy as np
 
-    from weightscope import inputs as reading
+    from weightscope import inputs as given
     from weightscope.loading import load
     from weightscope.recording import record
     from weightscope.reference import Reference
 
-    opened = load(model)
-    arrays, description = reading.for_model(opened, inputs)
+    opened = load(model, **reading)
+    arrays, description = given.for_model(opened, inputs)
     found = record(opened, arrays, batch_size, Reference(reference, custom_objects), options.progress)
     with options.replaced(output, "wb") as file:
         np.savez(file, **found)

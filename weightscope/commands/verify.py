@@ -18,13 +18,14 @@ from weightscope.commands import options
 @click.option("--atol", type=click.FloatRange(min=0), help="Absolute tolerance, instead of the dtype's own.")
 @click.option("--limit", type=click.IntRange(min=0), metavar="N",
               help="At most N rows; layers that do not agree are always shown.")
+@options.reading
 @options.own_layers
 @options.custom_objects
 @options.layout
 @options.color
 @options.output
-def command(model, inputs, reference, seed, samples, batch_size, rtol, atol, limit, custom_objects, layout, color,
-            output):
+def command(model, reading, inputs, reference, seed, samples, batch_size, rtol, atol, limit, custom_objects, layout,
+            color, output):
     """Run the saved MODEL twice, by hand in NumPy and in Keras, and compare the two at every layer.
 
     Each layer is compared twice: chained, fed by our own values, and isolated, fed by Keras'. Two numbers agree
@@ -35,19 +36,19 @@ def command(model, inputs, reference, seed, samples, batch_size, rtol, atol, lim
     Exit status: 0 agrees, 1 diverges, 2 something cannot be read, 3 not enough
     was checked, 4 the file holds code, 5 not supported, 6 Keras cannot run it.
     """
-    from weightscope import inputs as reading
+    from weightscope import inputs as given
     from weightscope.compare import Tolerance
     from weightscope.loading import load
     from weightscope.reference import KINDS, Recorded, Reference
     from weightscope.verifying import verify
 
-    opened = load(model)
+    opened = load(model, **reading)
     if reference in KINDS:
         against = Reference(reference, custom_objects)
-        arrays, description = reading.for_model(opened, inputs, seed, samples)
+        arrays, description = given.for_model(opened, inputs, seed, samples)
     else:
         against = Recorded(opened, options.existing(reference, KINDS))
-        arrays, description = reading.for_recorded(opened, inputs, against.path, against.inputs)
+        arrays, description = given.for_recorded(opened, inputs, against.path, against.inputs)
     _talk(description)
     result = verify(opened, arrays, Tolerance(rtol, atol), batch_size, options.progress, against)
     with options.destination(output) as file:

@@ -7,8 +7,8 @@ def translate(config, keras_version=None, backend=None):
     """Return a model's config in Keras 3 words, and what was read as what, a line each.
 
     ``keras_version``, ``backend``: as the file gives them. Without a version, the words of the config tell Keras 1 from
-    what came later, and anything else older than Keras 3 is taken for Keras 2. The given config is left as it is. What a file asks for and the layers cannot say becomes a
-    ``not_replayable`` in that layer's config, with the reason.
+    what came later, and anything else older than Keras 3 is taken for Keras 2. The given config is left as it is. What
+    a file asks for and the layers cannot say becomes a ``not_replayable`` in that layer's config, with the reason.
     """
     notes = {}
     rules = _rules(keras_version or ("1" if keras1.speaks(config) else None))

@@ -88,7 +88,7 @@ def layer(found, backend, notes):
     found = {**found, "class_name": renamed, "config": _settings(renamed, config)}
     if renamed != class_name:
         notes[f"{class_name} is {renamed} with Keras 1's settings"] = True
-    return theano.layer(_kept_otherwise(found, config, order, notes), backend, notes)
+    return theano.layer(_kept_otherwise(found, config, order, notes), backend, notes, means="theano")
 
 
 def _settings(class_name, config):

@@ -6,12 +6,13 @@ believed before it is compared, and whatever is wrong with it becomes a Weightsc
 
 import os
 
+from weightscope.errors import Unreadable
 from weightscope.files import keras_archive, legacy_h5, shards, unknown, weights_h5
 from weightscope.files.saved import Saved, Stored
 from weightscope.files.source import Source
-from weightscope.files.untrusted import reading
+from weightscope.files.untrusted import parsed_json, reading
 
-__all__ = ["Saved", "Stored", "read"]
+__all__ = ["Saved", "Stored", "architecture", "read"]
 
 # The first that recognises the content reads it; the ending of the name plays no part.
 FORMATS = (keras_archive, legacy_h5, weights_h5, shards)
@@ -36,3 +37,36 @@ def read(path: str | os.PathLike[str]) -> Saved:
         except BaseException:
             source.close()
             raise
+
+
+MOST_JSON = 2**28  # bytes of an architecture: the largest known takes half a million
+
+
+def architecture(path: str | os.PathLike[str]) -> Saved:
+    """Read a model's configuration alone: from the JSON text of ``model.to_json()``, or from a model's file.
+
+    Raises: what `read` raises, and ``Unreadable`` for a file without a configuration.
+    """
+    name = os.fspath(path)
+    with reading(name):
+        if os.path.isfile(name) and (text := _json_text(name)) is not None:
+            found = parsed_json(text, "the file")
+            if not isinstance(found, dict) or not isinstance(found.get("config"), (dict, list)):
+                raise Unreadable("its JSON is no model's: it should have class_name and config, as to_json gives it")
+            stated = {key: str(found[key]) for key in ("keras_version", "backend") if found.get(key) is not None}
+            return Saved(name, "architecture", config=found, **stated)
+    with read(name) as saved:
+        if saved.config is None:
+            raise Unreadable(f"{name}: holds no architecture either; give a model's .json, .keras or .h5")
+        return saved
+
+
+def _json_text(path: str) -> str | None:
+    with open(path, "rb") as file:
+        if file.read(64).lstrip()[:1] != b"{":
+            return None
+        file.seek(0)
+        data = file.read(MOST_JSON + 1)
+    if len(data) > MOST_JSON:
+        raise Unreadable(f"its JSON takes more than {MOST_JSON:,} bytes")
+    return data.decode("utf-8", "replace")

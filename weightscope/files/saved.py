@@ -50,6 +50,7 @@ class Saved:
     ``metadata``         a .keras archive's metadata.json
     ``training_config``  a legacy model's loss, metrics and optimizer settings
     ``assets``           a .keras archive's extra files, such as vocabularies: name → a function that reads the bytes
+    ``architecture``     the path of another file that the configuration is from
     ``others``           what else is in the file, and is no array of numbers: name → what it is, in words
     """
 
@@ -64,6 +65,7 @@ class Saved:
     metadata: dict[str, Any] = field(default_factory=dict)
     training_config: dict[str, Any] | None = None
     assets: dict[str, Callable[[], bytes]] = field(default_factory=dict)
+    architecture: str | None = None
     others: dict[str, str] = field(default_factory=dict)
     _names: Callable[[], dict[str, str]] = field(default=dict, repr=False)
     _close: Callable[[], None] = field(default=lambda: None, repr=False)
@@ -75,6 +77,12 @@ class Saved:
         Read at the first use, for only files without a configuration need it. Raises: ``Unreadable``.
         """
         return self._names()
+
+    def take_config(self, other: "Saved") -> None:
+        """Take the configuration of another file, and the version it is written in; the arrays stay this file's."""
+        self.config, self.architecture = other.config, other.path
+        self.keras_version = other.keras_version or self.keras_version
+        self.backend = self.backend or other.backend
 
     def close(self) -> None:
         """Close the file. Arrays can no longer be read from it."""

@@ -53,7 +53,9 @@ def reduce_axis(combine, neutral, x, axis, window):
 
 
 def count(length, size, stride, padding):
-    """How many real steps each window along one axis meets."""
+    """How many steps each window along one axis counts: the real ones, or with Theano in Keras 2 all."""
+    if padding == "theano_counted":
+        return np.full(output_length(length, size, stride, padding), size)
     before, _ = margins(length, size, stride, padding)
     first = np.arange(output_length(length, size, stride, padding)) * stride - before
     return np.minimum(first + size, length) - np.maximum(first, 0)

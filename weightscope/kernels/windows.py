@@ -3,18 +3,18 @@
 ``space`` is one to three axes; sizes, strides and dilations are tuples with one integer for each. Padding is Keras'
 word: "valid" adds nothing; "same" adds zeros until there are ceil(length / stride) windows, the odd one at the end
 (https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2); "causal" adds all of them before. Theano made
-the same number of windows begin elsewhere: "half" is Keras' "same" for its convolutions, "theano" for its poolings
-(keras/backend/theano_backend.py of Keras 1 and 2).
+the same number of windows begin elsewhere: "half" is Keras' "same" for its convolutions, "theano" for its poolings,
+and "theano_counted" where a mean counts what was added (keras/backend/theano_backend.py of Keras 1 and 2).
 """
 
 import numpy as np
-
 
 # How many steps Theano adds before an axis, for a window that covers so many.
 BEFORE = {
     "half": lambda covered: covered // 2,
     "theano": lambda covered: covered - 2 if covered > 2 and covered % 2 else covered - 1,
 }
+BEFORE["theano_counted"] = BEFORE["theano"]
 
 
 def reach(size, dilation=1):

@@ -10,7 +10,7 @@ from weightscope.layers.merging import Dot
 
 @keras_layer
 class Highway(Layer):
-    """A dense layer of which a gate lets through so much, and of the input itself the rest (Srivastava et al., 2015)."""
+    """A gate lets through so much of a dense layer, and of the input itself the rest (Srivastava et al., 2015)."""
 
     formula = """
         gate = sigmoid(x · W_carry + b_carry)
@@ -75,7 +75,8 @@ class SReLU(Layer):
 
     formula = """
         t = t_left + |t_right|
-        y = t_left + a_left · (x − t_left) where x < t_left; x between t_left and t; t + a_right · (x − t) where x > t"""
+        y = t_left + a_left · (x − t_left) where x < t_left
+        y = x where x lies between, y = t + a_right · (x − t) where x > t"""
     supports_masking = True
     ignored = ("t_left_init", "a_left_init", "t_right_init", "a_right_init", "shared_axes")
     theano: bool = False
@@ -98,7 +99,7 @@ class Merge(Dot):
     """The cosine of the angle between two inputs; Keras 1's other ways to merge are layers of their own since."""
 
     formula = "y = dot(a, b) / max(√(dot(a, a) · dot(b, b)), 1e-7), with a new axis of 1 behind batch"
-    mode: str
+    mode: str = "cos"
 
     def refusal(self):
         """Refuse what else Keras 1 could merge by: Python code."""
@@ -110,7 +111,7 @@ class Merge(Dot):
 
     def forward(self, x):
         a, b = x
-        lengths = np.sqrt(super().forward([a, a]) * super().forward([b, b]))
+        lengths = np.sqrt(np.maximum(super().forward([a, a]) * super().forward([b, b]), 0))
         return (super().forward([a, b]) / np.maximum(lengths, lengths.dtype.type(1e-7)))[:, None]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from weightscope.layers import convolutional, convolutional_transpose
 from weightscope.layers.base import Weight, keras_layer
-from weightscope.layers.spatial import PerAxis
+from weightscope.layers.formula import written
 
 
 def as_keras3(kernel, order, flipped):
@@ -37,6 +37,13 @@ class OldKernel:
         yield self.kernel_spec()
         if self.use_bias:
             yield Weight("b", "filters")
+
+    def written_formula(self):
+        """Return the formula with the names that the file has for the weights."""
+        text = written(self.formula, self.activations(), not self.use_bias)
+        if self.kernel_order is not None:
+            text = text.replace("kernel[t]", "W[t]").replace("+ bias", "+ b")
+        return text + "\n(the kernel lies reversed along space)" * self.kernel_flipped
 
     def kernel_spec(self):
         """Return the Weight W."""

@@ -45,6 +45,10 @@ class PerGate:
 class LSTM(PerGate, rnn.LSTM):
     """A memory c behind three gates, each with arrays of its own: input i, forget f, output o."""
 
+    formula = """
+        i = recurrent_activation(x · W_i + h · U_i + b_i); f and o alike
+        c ← f · c + i · activation(x · W_c + h · U_c + b_c)
+        h ← o · activation(c)"""
     kept = "icfo"
 
 
@@ -52,6 +56,9 @@ class LSTM(PerGate, rnn.LSTM):
 class GRU(PerGate, rnn.GRU):
     """A memory h with two gates, each with arrays of its own: update z, reset r."""
 
+    formula_reset_before = """
+        z = recurrent_activation(x · W_z + h · U_z + b_z); r alike
+        h ← z · h + (1 − z) · activation(x · W_h + (r · h) · U_h + b_h)"""
     kept = "zrh"
 
 
@@ -59,6 +66,10 @@ class GRU(PerGate, rnn.GRU):
 class ConvLSTM2D(PerGate, rnn_convolutional.ConvLSTM2D):
     """An LSTM over sequences of images, each gate with kernels of its own."""
 
+    formula_per_gate = """
+        i = recurrent_activation(x ∗ W_i + h ∗ U_i + b_i); f and o alike
+        c ← f · c + i · activation(x ∗ W_c + h ∗ U_c + b_c)
+        h ← o · activation(c)"""
     kept = "icfo"
     gates = "i|f|c|o"
     bias_word = "filters"
@@ -73,6 +84,10 @@ class ConvLSTM2D(PerGate, rnn_convolutional.ConvLSTM2D):
         if self.kernel_order is not None:
             return super().arrays()
         return {name: self.turned(array) for name, array in rnn_convolutional.ConvLSTM2D.arrays(self).items()}
+
+    def __init__(self, config, name):
+        super().__init__(config, name)
+        self.formula = self.formula if self.kernel_order is None else self.formula_per_gate
 
     @property
     def recurrent_padding(self):
