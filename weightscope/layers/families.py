@@ -58,6 +58,7 @@ def bring_all():
         operations,
         preprocessing,
         rnn_convolutional,
+        tensorflow_operations,
     )
 
 
