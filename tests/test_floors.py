@@ -138,10 +138,10 @@ def weights_of(module):
 
 
 def is_given(module, name):
-    """Tell whether others say which parameters a function has: options of a command, or Keras' calls and ops."""
+    """Tell whether others say which parameters a function has: options of a command, Keras' calls and ops, TensorFlow's."""
     return ((home(module) == "weightscope.commands" and name == "command")
             or (home(module) == "weightscope.layers" and name.endswith(".forward"))
-            or module.startswith("weightscope.layers.operations"))
+            or module.startswith(("weightscope.layers.operations", "weightscope.layers.tensorflow_functions")))
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -89,8 +89,11 @@ def test_keras2_settings(class_name, old, new):
     assert layer(class_name, old)[0]["config"] == {"name": "x", **new}
 
 
-def test_time_major_is_not_dropped_in_silence():
-    assert layer("LSTM", {"units": 3, "time_major": True})[0]["config"]["time_major"] is True
+def test_time_major_is_a_layout_of_its_own():
+    found, _ = layer("LSTM", {"units": 3, "time_major": True})
+    assert found["layout"] == "time_major"
+    x = np.arange(12.0, dtype="float32").reshape(3, 2, 2)  # (steps, batch, in)
+    assert layer_from(found).shape(x.shape) == (2, 3)
 
 
 @pytest.mark.parametrize("version", ["1.2.2", "2.2.4", "2.15.0", None])

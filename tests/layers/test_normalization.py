@@ -152,8 +152,6 @@ def test_by_hand():
 
 
 def test_what_is_refused():
-    layer = layer_from({"class_name": "BatchNormalization", "config": {"axis": [1, 2]}})
-    assert "axis" in layer.refusal()
     layer = layer_from({"class_name": "BatchNormalization", "config": {"virtual_batch_size": 2}})
     assert "virtual_batch_size" in layer.refusal()
 

@@ -8,8 +8,10 @@ _RENAMED = {"alpha": "negative_slope"}  # of LeakyReLU alone: ELU still has its 
 _DROPPED = {
     "implementation", "fused", "renorm_clipping", "renorm_momentum", "virtual_batch_size", "adjustment",
     "batch_input_shape", "input_dtype", "input_length", "sparse", "ragged", "query_shape", "key_shape", "value_shape",
+    "rng_type",
 }
 _USUAL = {"time_major": False, "groups": 1, "renorm": False, "interpolation": "nearest", "align_corners": False}
+_RECURRENT = {"LSTM", "GRU", "SimpleRNN", "RNN"}
 _ACTIVATIONS = ("activation", "recurrent_activation")
 _WITH_GROUPS = {"Conv1D", "Conv2D", "Conv3D"}
 
@@ -21,7 +23,12 @@ def layer(found, backend, notes):
         return found
     config = _settings(class_name, dict(config))
     _old_meanings(class_name, config, notes)
-    found = theano.layer({**found, "config": config}, backend, notes)
+    if class_name == "RandomCrop":
+        class_name, config = "Resizing", {**config, "crop_to_aspect_ratio": True}
+        notes["RandomCrop resizes in predict, as Keras 2's did"] = True
+    found = theano.layer({**found, "class_name": class_name, "config": config}, backend, notes)
+    if class_name in _RECURRENT and config.pop("time_major", False):
+        found["layout"] = "time_major"
     found.pop("module", None)  # tensorflow.keras and its kin: Keras' own classes all the same
     if found.get("registered_name") in (None, class_name) or str(found.get("registered_name")).startswith("Keras>"):
         found.pop("registered_name", None)
@@ -32,14 +39,16 @@ def _settings(class_name, config):
     shape = config.get("batch_input_shape")
     if shape is not None:
         config.setdefault("batch_shape", shape)
-    for key in _DROPPED & config.keys():
+    for key in (_DROPPED - _own_settings(class_name)) & config.keys():
         del config[key]
     if class_name == "LeakyReLU":
         config = {_RENAMED.get(key, key): value for key, value in config.items()}
     for key, usual in _USUAL.items():
         if config.get(key, usual) == usual and key not in _own_settings(class_name):
             config.pop(key, None)
-    if class_name == "BatchNormalization" and isinstance(config.get("axis"), list) and len(config["axis"]) == 1:
+    if class_name == "Discretization" and config.get("dtype") in ("int32", "int64"):
+        config["dtype"] = "float32"  # the dtype of the result; Keras 3 casts what goes in to it, too
+    if class_name.endswith("BatchNormalization") and isinstance(config.get("axis"), list) and len(config["axis"]) == 1:
         config["axis"] = config["axis"][0]
     if class_name.startswith("Depthwise"):
         config.pop("filters", None)
@@ -48,7 +57,8 @@ def _settings(class_name, config):
 
 def _own_settings(class_name):
     groups = {"groups"} if class_name in _WITH_GROUPS or class_name == "GroupNormalization" else set()
-    return groups | ({"interpolation"} if class_name in ("UpSampling2D", "Resizing") else set())
+    kept = {"implementation"} if class_name.startswith("LocallyConnected") else set()
+    return groups | kept | ({"interpolation"} if class_name in ("UpSampling2D", "Resizing") else set())
 
 
 def _plain(value):

@@ -14,8 +14,9 @@ F = np.float32
 def resize(x, size, interpolation="bilinear", antialias=False):
     """``x`` (batch, height, width, channels) at ``size`` (height, width).
 
-    ``interpolation`` is nearest, bilinear, bicubic, lanczos3, lanczos5 or area; ``antialias`` widens the kernel of
-    bilinear, bicubic and lanczos when it shrinks. The result has the dtype of ``x`` and, except for nearest, float32's
+    ``interpolation`` is nearest, bilinear, bicubic, lanczos3, lanczos5 or area, or Keras 2's
+    mitchellcubic; ``antialias`` widens the kernel of
+    all but nearest and area when it shrinks. The result has the dtype of ``x`` and, except for nearest, float32's
     accuracy; integers are rounded and held within their range. Raises ``ValueError`` for any other interpolation.
     """
     if interpolation == "nearest":
@@ -41,7 +42,8 @@ def repeat(x, times):
 
 def weights_of(interpolation, antialias):
     """The function (length, to) → matrix (to, length) of an interpolation's name."""
-    kernels = {"bilinear": triangle, "bicubic": keys_cubic, "lanczos3": lanczos(3), "lanczos5": lanczos(5)}
+    kernels = {"bilinear": triangle, "bicubic": keys_cubic, "lanczos3": lanczos(3), "lanczos5": lanczos(5),
+               "mitchellcubic": (mitchell_weight, 2)}
     direct = {"bilinear": bilinear, "bicubic": bicubic, "area": area}
     if interpolation in direct and not (antialias and interpolation in kernels):
         return direct[interpolation]
@@ -110,6 +112,13 @@ def cubic_weight(x):
     """Keys' cubic convolution kernel with a = −½ (IEEE Transactions on ASSP 29, 1981)."""
     inner = ((F(1.5) * x - F(2.5)) * x) * x + 1
     outer = ((F(-0.5) * x + F(2.5)) * x - 4) * x + 2
+    return np.where(x < 1, inner, np.where(x < 2, outer, F(0)))
+
+
+def mitchell_weight(x):
+    """The cubic of Mitchell and Netravali with B = C = ⅓ (SIGGRAPH 1988)."""
+    inner = (F(7 / 6) * x - 2) * x * x + F(16 / 18)
+    outer = ((F(-7 / 18) * x + 2) * x - F(10 / 3)) * x + F(16 / 9)
     return np.where(x < 1, inner, np.where(x < 2, outer, F(0)))
 
 

@@ -94,7 +94,7 @@ class Layer(Runs, Refuses):
 
     formula = ""
     supports_masking = False
-    layout = ""  # "old" for a class whose arrays Keras 1, or Theano, kept otherwise than Keras 3 does
+    layout = ""  # one of registry.LAYOUTS, for a class that reads what Keras 3 would not
     stored_as = None  # the class name behind its folder in a Keras 3 file, where that is not class_name
     ignored = ()  # settings of this class that do not change what predict returns
     rounds_to = None  # what it rounds its inputs to, in compare's words, where that is coarser than their dtype

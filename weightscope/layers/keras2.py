@@ -9,6 +9,8 @@ from weightscope.kernels.windows import output_lengths, sliding
 from weightscope.layers import rnn
 from weightscope.layers.base import Activation, Layer, Weight, keras_layer
 from weightscope.layers.convolutional import SPACE
+from weightscope.layers.images_random import Augmentation
+from weightscope.layers.normalization import BatchNormalization
 from weightscope.layers.spatial import PerAxis, Spatial
 
 
@@ -108,12 +110,21 @@ class LocallyConnected2D(LocallyConnected):
 
 
 @keras_layer
+class SyncBatchNormalization(BatchNormalization):
+    """Scales each channel by its mean and variance, which training took of all devices together."""
+
+
+@keras_layer
 class RandomFourierFeatures(Layer):
     """Cosines of random projections, whose products come close to a kernel function (Rahimi and Recht, 2007)."""
 
     formula = "y = cos(x · unscaled_kernel / kernel_scale + bias)"
     ignored = ("kernel_initializer", "scale")
     output_dim: int
+
+    def saved_order(self):
+        """Return the weights as a .keras file numbers them: the one that trains first."""
+        return [self.weights[name] for name in ("kernel_scale", "unscaled_kernel", "bias")]
 
     def weight_specs(self):
         yield Weight("unscaled_kernel", "in output_dim", trainable=False)
@@ -164,3 +175,64 @@ class CuDNNGRU(CuDNN, rnn.GRU):
     def both(self, of_input, of_state):
         """Return the two biases as rows: the reset gate works between them."""
         return np.stack([of_input, of_state])
+
+
+class TimeMajor:
+    """Sequences as (steps, batch, in) instead of (batch, steps, in)."""
+
+    layout = "time_major"
+    keeps_samples_apart = False
+
+    def shape(self, x):
+        y = super().shape((x[1], x[0], *x[2:]))
+        outputs = y if self.return_state else [y]
+        if self.return_sequences:
+            outputs = [(outputs[0][1], outputs[0][0], *outputs[0][2:]), *outputs[1:]]
+        return outputs if self.return_state else outputs[0]
+
+    def forward(self, x, initial_state=None, mask=None, **weights):
+        mask = None if mask is None else mask.swapaxes(0, 1)
+        y = super().forward(x.swapaxes(0, 1), initial_state, mask, **weights)
+        if not self.return_sequences:
+            return y
+        return (y[0].swapaxes(0, 1), *y[1:]) if self.return_state else y.swapaxes(0, 1)
+
+
+@keras_layer
+class SimpleRNN(TimeMajor, rnn.SimpleRNN):
+    """The plainest memory: the output is fed back at the next step."""
+
+
+@keras_layer
+class LSTM(TimeMajor, rnn.LSTM):
+    """A memory c behind three gates: input i, forget f, output o."""
+
+
+@keras_layer
+class GRU(TimeMajor, rnn.GRU):
+    """A memory h with two gates: update z, reset r."""
+
+
+@keras_layer
+class RNN(TimeMajor, rnn.RNN):
+    """Any cell, walked over the steps of a sequence."""
+
+
+@keras_layer
+class RandomHeight(Augmentation):
+    """While training, makes images taller or less tall."""
+
+    ignored = (*Augmentation.ignored, "seed")
+
+    def shape(self, x):
+        return x[0], None, *x[2:]
+
+
+@keras_layer
+class RandomWidth(Augmentation):
+    """While training, makes images wider or narrower."""
+
+    ignored = (*Augmentation.ignored, "seed")
+
+    def shape(self, x):
+        return *x[:2], None, *x[3:]

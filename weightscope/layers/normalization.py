@@ -3,6 +3,7 @@
 import numpy as np
 
 from weightscope.kernels.convolve import working_dtype
+from weightscope.layers.activations import PerPosition
 from weightscope.layers.base import Layer, Weight, keras_layer
 from weightscope.layers.weight import Copy
 
@@ -40,20 +41,19 @@ class BatchNormalization(Normalization):
     scale: bool = True
     renorm: bool = False
 
-    def refusal(self):
-        """Refuse several axes, which only Keras 2 had."""
-        return super().refusal() if _one_axis(self.axis) is not None else f"axis={self.axis!r} is not replayed"
-
     def weight_specs(self):
+        # Only Keras 2 had several axes; it keeps their values with all axes of the input, those left out being 1.
+        make = Weight if _one_axis(self.axis) is not None else PerPosition
+        words = "channels" if make is Weight else ""
         if self.scale:
-            yield Weight("gamma", "channels")
+            yield make("gamma", words)
         if self.center:
-            yield Weight("beta", "channels")
+            yield make("beta", words)
         for name in ("moving_mean", "moving_variance"):
-            yield Weight(name, "channels", trainable=False)
+            yield make(name, words, trainable=False)
         if self.renorm:
             for name in ("moving_stddev", "renorm_mean", "renorm_stddev"):
-                yield Weight(name, "channels", trainable=False)
+                yield make(name, words, trainable=False)
 
     def written_formula(self):
         """Return the formula; its second line is for ``renorm`` only."""
@@ -69,7 +69,10 @@ class BatchNormalization(Normalization):
         scale = gamma / np.sqrt(moving_variance.astype(work) + work(self.epsilon))
         shift = beta - moving_mean.astype(work) * scale
         along = [1] * x.ndim
-        along[_one_axis(self.axis)] = -1
+        if scale.ndim == 1:
+            along[_one_axis(self.axis)] = -1
+        else:
+            along = scale.shape
         y = np.multiply(x, scale.astype(work, copy=False).reshape(along), dtype=work)
         y += shift.astype(work, copy=False).reshape(along)
         return self.as_computed(y)

@@ -4,6 +4,8 @@ from weightscope.layers import taught
 
 _CLASSES = {}
 _OPERATIONS = {}
+# What the dialects say of a layer that is otherwise than Keras 3 has it: its arrays, or the order of its axes.
+LAYOUTS = ("old", "time_major")
 OPERATION_MODULES = ("keras.src.ops.", "keras.src.activations.", "keras.src.quantizers.")
 
 
@@ -34,7 +36,7 @@ def class_of(config):
         return _OPERATIONS.get((module, config["class_name"].lower()))  # their names are also names of layers
     own = registered in (None, "", config["class_name"]) if module is None else (
         isinstance(module, str) and module.split(".")[0] in ("keras", "tf_keras", "builtins"))
-    layout = "old" if config.get("layout") == "old" else ""  # the dialects' word
+    layout = config.get("layout") if config.get("layout") in LAYOUTS else ""
     found = _CLASSES.get((layout, config["class_name"])) if own else None
     if module is None and own and not found and "trainable" not in config["config"]:
         # An .h5 names no modules: Keras itself cannot open one with operations. Every layer says if it is trainable.
