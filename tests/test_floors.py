@@ -138,7 +138,7 @@ def weights_of(module):
 
 
 def is_given(module, name):
-    """Tell whether others say which parameters a function has: options of a command, Keras' calls and ops, TensorFlow's."""
+    """Tell whether others say which parameters a function has: options, or Keras' and TensorFlow's calls."""
     return ((home(module) == "weightscope.commands" and name == "command")
             or (home(module) == "weightscope.layers" and name.endswith(".forward"))
             or module.startswith(("weightscope.layers.operations", "weightscope.layers.tensorflow_functions")))

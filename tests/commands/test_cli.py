@@ -49,7 +49,7 @@ def test_an_unreadable_file_is_one_line_on_stderr(tmp_path):
 
 
 def failing(monkeypatch, error):
-    def load(path):
+    def load(path, **_):
         raise error
 
     monkeypatch.setattr(loading, "load", load)
@@ -91,7 +91,7 @@ def test_a_pipe_closed_early_is_silent(shown):
 
 def test_an_interrupt_is_one_line(shown):
     code = ("import os, signal, threading, time; from weightscope import loading; from weightscope.cli import main\n"
-            "loading.load = lambda path: (print('started', flush=True), time.sleep(30))\n"
+            "loading.load = lambda path, **_: (print('started', flush=True), time.sleep(30))\n"
             "main(['inspect', 'x'], prog_name='weightscope')")
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "started\n"

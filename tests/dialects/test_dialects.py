@@ -5,6 +5,7 @@ import pytest
 
 from weightscope.dialects import translate
 from weightscope.kernels.activations import activation
+from weightscope.layers import families, layer_from
 
 
 def layer(class_name, config, version="2.3.1", backend=None):
@@ -90,6 +91,7 @@ def test_keras2_settings(class_name, old, new):
 
 
 def test_time_major_is_a_layout_of_its_own():
+    families.bring_all()
     found, _ = layer("LSTM", {"units": 3, "time_major": True})
     assert found["layout"] == "time_major"
     x = np.arange(12.0, dtype="float32").reshape(3, 2, 2)  # (steps, batch, in)
