@@ -43,6 +43,8 @@ def bind(model, saved):
     if saved.order is None and isinstance(model, Loose):
         for layer in model.layers:
             _claim_all(layer, _join(layer.name, "vars"), free)
+    elif saved.objects and saved.order is None:
+        _bind_object(model, 0, saved.objects, free)
     elif saved.order is None:
         _bind_folder(model, "", free, _folders_of(free))
         _give_assets(model, "", saved.assets)
@@ -136,6 +138,36 @@ def claim(layer, name, path, free):
     weight = Weight(name, "")
     _take(weight, path, free)
     layer.weights[name] = weight
+
+
+# Checkpoints: the attributes of the objects tell.
+
+def _bind_object(layer, node, objects, free):
+    """Bind ``layer`` to object ``node``, whose attributes are its weights and its parts."""
+    for weight in layer.weights.values():
+        found = _followed(objects, node, filter(None, [weight.at, weight.name]))
+        if found is not None and objects[found][1]:
+            _take(weight, objects[found][1], free)
+    for attribute, part in _tracked(layer):
+        found = _followed(objects, node, attribute.split("/"))
+        if found is not None:
+            _bind_object(part, found, objects, free)
+
+
+def _followed(objects, node, names):
+    """Return the object that a path of attributes leads to, or None; some begin with a ``_`` of their own."""
+    for name in names:
+        children = objects[node][0] if 0 <= node < len(objects) else {}
+        node = children.get(name, children.get("_" + name))
+        if node is None:
+            return None
+    return node if node < len(objects) else None
+
+
+def _tracked(layer):
+    if isinstance(layer, Model):
+        return [(f"layer-{index}", part) for index, part in enumerate(layer.layers)]
+    return layer.parts.items()
 
 
 # Legacy: the order tells.

@@ -7,7 +7,7 @@ believed before it is compared, and whatever is wrong with it becomes a Weightsc
 import os
 
 from weightscope.errors import Unreadable
-from weightscope.files import keras_archive, legacy_h5, shards, unknown, weights_h5
+from weightscope.files import keras_archive, legacy_h5, savedmodel, shards, tensor_bundle, unknown, weights_h5
 from weightscope.files.saved import Saved, Stored
 from weightscope.files.source import Source
 from weightscope.files.untrusted import parsed_json, reading
@@ -15,11 +15,13 @@ from weightscope.files.untrusted import parsed_json, reading
 __all__ = ["Saved", "Stored", "architecture", "read"]
 
 # The first that recognises the content reads it; the ending of the name plays no part.
-FORMATS = (keras_archive, legacy_h5, weights_h5, shards)
+FORMATS = (keras_archive, legacy_h5, weights_h5, shards, tensor_bundle)
 
 
 def read(path: str | os.PathLike[str]) -> Saved:
-    """Open the file at ``path`` and say what it holds. Close the result, or use it as a context manager.
+    """Open the file, or the SavedModel folder, at ``path`` and say what it holds.
+
+    Close the result, or use it as a context manager.
 
     Raises: ``Unreadable`` for a file that is missing, damaged or no Keras model; ``Unsafe`` for one that wants to
     read other files or takes far more memory than it has bytes; ``Unsupported`` for a model in a format of others.
@@ -27,6 +29,8 @@ def read(path: str | os.PathLike[str]) -> Saved:
     name = os.fspath(path)
     with reading(name):
         if os.path.isdir(name):
+            if savedmodel.recognises(name):
+                return savedmodel.read(name)
             raise unknown.error_for_folder(name)
         source = Source(name)
         try:

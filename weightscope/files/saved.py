@@ -39,7 +39,8 @@ class Saved:
     """What one file holds. Use it as a context manager, or call `close`: arrays are read from the open file.
 
     ``path``             the file, as it was given to `read`
-    ``format``           "keras archive", "legacy h5 model", "legacy h5 weights" or "keras weights h5"
+    ``format``           "keras archive", "legacy h5 model", "legacy h5 weights", "keras weights h5",
+                         "SavedModel folder", "tensorflow checkpoint" or, without arrays, "architecture"
     ``keras_version``    the version that saved it, if the file says so
     ``backend``          the backend that saved it, if the file says so
     ``config``           the model's configuration, if the file has one
@@ -50,6 +51,8 @@ class Saved:
     ``metadata``         a .keras archive's metadata.json
     ``training_config``  a legacy model's loss, metrics and optimizer settings
     ``assets``           a .keras archive's extra files, such as vocabularies: name → a function that reads the bytes
+    ``objects``          checkpoints: for each object that TensorFlow tracks, its children by name, and its array; the
+                         first is the model
     ``architecture``     the path of another file that the configuration is from
     ``others``           what else is in the file, and is no array of numbers: name → what it is, in words
     """
@@ -65,6 +68,7 @@ class Saved:
     metadata: dict[str, Any] = field(default_factory=dict)
     training_config: dict[str, Any] | None = None
     assets: dict[str, Callable[[], bytes]] = field(default_factory=dict)
+    objects: list[tuple[dict[str, int], str | None]] | None = None
     architecture: str | None = None
     others: dict[str, str] = field(default_factory=dict)
     _names: Callable[[], dict[str, str]] = field(default=dict, repr=False)
@@ -78,11 +82,17 @@ class Saved:
         """
         return self._names()
 
+    @property
+    def keeps_weights_only(self) -> bool:
+        """Whether a model has to be built from ``config`` first, and then given the weights of this file."""
+        return self.architecture is not None or self.format in ("SavedModel folder", "tensorflow checkpoint")
+
     def take_config(self, other: "Saved") -> None:
         """Take the configuration of another file, and the version it is written in; the arrays stay this file's."""
         self.config, self.architecture = other.config, other.path
         self.keras_version = other.keras_version or self.keras_version
         self.backend = self.backend or other.backend
+        self.order = None if self.objects else self.order
 
     def close(self) -> None:
         """Close the file. Arrays can no longer be read from it."""

@@ -51,8 +51,10 @@ def error_for(source: Source) -> WeightscopeError:
 def error_for_folder(path: str) -> WeightscopeError:
     """The error that says which folder of a model it is."""
     inside = set(os.listdir(path))
-    if inside & {"saved_model.pb", "saved_model.pbtxt"}:
-        return Unsupported("is a SavedModel folder; load it with tf_keras and save it as .keras or .h5")
+    if "saved_model.pbtxt" in inside:
+        return Unsupported("is a SavedModel folder in text; load it with TensorFlow and save it with a saved_model.pb")
+    if "checkpoint" in inside:
+        return Unreadable("is a folder of checkpoints; name the .index file of one of them")
     if "config.json" in inside and "model.weights.h5" in inside:
         return Unsupported("is an unpacked .keras; zip what is in the folder, or name its model.weights.h5")
     return Unreadable(f"is a folder; {AGAIN}")

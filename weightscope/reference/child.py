@@ -30,7 +30,11 @@ def main(folder):
         request = json.loads((folder / "request.json").read_text())
         keras = _KINDS[request["kind"]]()
         stage = "load"
-        keras.load(folder / request["model"], _own_objects(request["custom_objects"]))
+        own = _own_objects(request["custom_objects"])
+        if request["config"] is None:
+            keras.load(request["model"], own)
+        else:
+            keras.build(request["config"], request["model"], own)
         inputs = [np.load(folder / f"input_{i}.npy", mmap_mode="r") for i in range(request["inputs"])]
         say("loaded", version=keras.version)
         stage = "run"

@@ -18,6 +18,11 @@ class Keras3:
         """Load the model, with the user's ``{name: class or function}``; code of the file itself is refused."""
         self._model = self._keras.saving.load_model(path, own, compile=False, safe_mode=True)
 
+    def build(self, config, weights, own):
+        """Build the model from the JSON text of its config, and load the weights of another file into it."""
+        self._model = self._keras.models.model_from_json(config, own)
+        self._model.load_weights(weights)
+
     def predict(self, inputs, batch_size):
         """Return the flat list of what ``model.predict`` gives."""
         return self._keras.tree.flatten(self._model.predict(self._packed(inputs), batch_size=batch_size, verbose=0))

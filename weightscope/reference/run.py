@@ -17,7 +17,7 @@ from weightscope.errors import ReferenceFailed, Unreadable
 from weightscope.reference.storing import read_arrays, storable
 from weightscope.replaying import Trace
 
-_SUFFIXES = {"keras archive": ".keras"}
+_SUFFIXES = {"keras archive": ".keras", "keras weights h5": ".weights.h5"}
 
 
 class Run:
@@ -32,11 +32,10 @@ class Run:
         self._path, self._name = saved.path, {"keras": "Keras"}.get(kind, kind)
         self._folder = tempfile.TemporaryDirectory(prefix="weightscope-")
         folder = Path(self._folder.name)
-        model = folder / f"model{_SUFFIXES.get(saved.format, '.h5')}"
-        model.symlink_to(Path(saved.path).resolve())
         for index, array in enumerate(inputs):
             np.save(folder / f"input_{index}.npy", storable(array))
-        request = {"kind": kind, "model": model.name, "inputs": len(inputs), "batch_size": batch_size,
+        request = {"kind": kind, "model": self._link(saved, folder), "inputs": len(inputs), "batch_size": batch_size,
+                   "config": json.dumps(saved.config) if saved.keeps_weights_only else None,
                    "custom_objects": [str(Path(path).resolve()) for path in custom_objects]}
         (folder / "request.json").write_text(json.dumps(request))
         self._log = open(folder / "log.txt", "wb")
@@ -46,6 +45,18 @@ class Run:
         self._child = subprocess.Popen(
             [sys.executable, "-m", "weightscope.reference.child", str(folder)], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=self._log, text=True, encoding="utf-8", env=environment)
+
+    @staticmethod
+    def _link(saved, folder):
+        """Return the path at which the child finds the model, or its weights: with the ending that Keras goes by."""
+        path = Path(saved.path).resolve()
+        if saved.format == "SavedModel folder":
+            return str(path / "variables" / "variables")
+        if saved.format == "tensorflow checkpoint":
+            return str(path).removesuffix(".index")
+        model = folder / f"model{_SUFFIXES.get(saved.format, '.h5')}"
+        model.symlink_to(path)
+        return str(model)
 
     def ready(self):
         """Wait for the model to be loaded and for ``model.predict`` on all inputs; return (version, flat outputs)."""

@@ -20,6 +20,16 @@ class TfKeras:
         self._model = self._keras.models.load_model(str(path), own, compile=False, safe_mode=True) \
             if str(path).endswith(".keras") else self._keras.models.load_model(str(path), own, compile=False)
 
+    def build(self, config, weights, own):
+        """Build the model from the JSON text of its config, and load the weights of another file into it.
+
+        So a SavedModel's own graph, which is a program, is not run.
+        """
+        self._model = self._keras.models.model_from_json(config, own)
+        status = self._model.load_weights(weights)
+        if status is not None:  # of a checkpoint, which may hold more: the state of an optimizer
+            status.assert_existing_objects_matched().expect_partial()
+
     def predict(self, inputs, batch_size):
         """Return the flat list of what ``model.predict`` gives."""
         predicted = self._model.predict(self._packed(inputs), batch_size=batch_size, verbose=0)
