@@ -48,7 +48,7 @@ def test_weights_of_another_model_are_refused(weights, tmp_path):
     other = keras.Sequential(
         [keras.Input((4,)), keras.layers.Dense(9), keras.layers.LayerNormalization()])
     (tmp_path / "other.json").write_text(other.to_json())
-    with pytest.raises(Unreadable, match="its weights are not those of the architecture in .*other.json"):
+    with pytest.raises(Unreadable, match=r"its weights are not those of the architecture in .*other\.json"):
         weightscope.load(weights, architecture=tmp_path / "other.json")
 
 

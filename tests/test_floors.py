@@ -23,7 +23,7 @@ FLOORS = {
     "weightscope.replaying": 5, "weightscope.compare": 5, "weightscope.input_files": 5,
     "weightscope.content_hash": 5,
     "weightscope.reference": 6, "weightscope.inputs": 6,
-    "weightscope.verifying": 7, "weightscope.recording": 7,
+    "weightscope.verifying": 7, "weightscope.recording": 7, "weightscope.converting": 7,
     "weightscope.show": 8,
     "weightscope.commands": 9,
     "weightscope.cli": 10, "weightscope.__main__": 11,
@@ -32,7 +32,7 @@ FLOORS = {
 # From anywhere: a version number, and words about names, both without imports of their own.
 EVERYWHERE = {"weightscope.__version__", "weightscope.show.names"}
 ROOMS = ("weightscope.files", "weightscope.kernels", "weightscope.layers", "weightscope.dialects",
-         "weightscope.reference", "weightscope.show", "weightscope.commands")
+         "weightscope.reference", "weightscope.converting", "weightscope.show", "weightscope.commands")
 ONLY_IN = {"keras": {"weightscope.reference.keras3"}, "tf_keras": {"weightscope.reference.tf_keras"},
            "tensorflow": {"weightscope.reference.keras3", "weightscope.reference.tf_keras"},
            "rich": {"weightscope.show.terminal"}, "click": {"weightscope.cli", "weightscope.commands"}}

@@ -89,17 +89,30 @@ def _bind_folder(layer, folder, free, folders):
     if isinstance(layer, Unknown):
         _claim_all(layer, folder, free)
         return
+    for weight, path in _own_places(layer, folder):
+        _take(weight, path, free)
+    for attribute, part in _attributes(layer):
+        inner = _join(folder, attribute)
+        private = _join(folder, "_" + attribute)  # as tf_keras names some
+        _bind_folder(part, private if inner not in folders and private in folders else inner, free, folders)
+
+
+def _own_places(layer, folder):
+    """Yield (weight, path) of a layer's own weights in Keras 3's layout."""
     counts = {}
     for weight in layer.saved_order():
         place = weight.name
         if weight.tracked or isinstance(weight, Copy):
             counts[weight.at] = counts.get(weight.at, -1) + 1
             place = str(counts[weight.at])
-        _take(weight, _join(folder, weight.at, "vars", place), free)
+        yield weight, _join(folder, weight.at, "vars", place)
+
+
+def places(layer, folder=""):
+    """Yield (weight, path) of all weights of a layer, where Keras 3 writes them in a ``.weights.h5``."""
+    yield from _own_places(layer, folder)
     for attribute, part in _attributes(layer):
-        inner = _join(folder, attribute)
-        private = _join(folder, "_" + attribute)  # as tf_keras names some
-        _bind_folder(part, private if inner not in folders and private in folders else inner, free, folders)
+        yield from places(part, _join(folder, attribute))
 
 
 def _give_assets(layer, folder, assets):

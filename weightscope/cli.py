@@ -10,7 +10,7 @@ import traceback
 import click
 
 from weightscope import __version__
-from weightscope.commands import inspect, layers, predict, record, verify
+from weightscope.commands import convert, inspect, layers, predict, record, verify
 from weightscope.errors import WeightscopeError
 from weightscope.show.names import did_you_mean, printable
 
@@ -88,7 +88,7 @@ def main():
     """
 
 
-for command in (inspect.command, predict.command, verify.command, record.command, layers.command):
+for command in (inspect.command, predict.command, verify.command, record.command, convert.command, layers.command):
     main.add_command(command)
 
 

@@ -5,7 +5,7 @@ from os import PathLike
 from weightscope import binding, dialects, files
 from weightscope.errors import Unreadable, WeightscopeError
 from weightscope.layers import families
-from weightscope.layers.base import Unknown, layer_from
+from weightscope.layers.base import Layer, Unknown, layer_from
 from weightscope.layers.loose import Loose
 from weightscope.layers.models import Model
 from weightscope.layers.running import MISFITS
@@ -40,10 +40,20 @@ def _model_of(saved):
     if isinstance(model, Unknown):
         model = Loose.from_arrays(saved, model)
     model.ledger = binding.bind(model, saved)
-    model.saved, model.notes = saved, _introduced(notes, saved)
+    model.saved, model.notes = saved, [*_introduced(notes, saved), *_inferred_input(model)]
     if saved.architecture:
         _check_fit(model)
     return model
+
+
+def _inferred_input(model):
+    """Give a Sequential whose file does not tell the shape of its input the one that its first Dense takes; say so."""
+    entry, first = (model.nodes[0].layer, model.nodes[1].layer) if len(model.nodes) > 1 else (None, None)
+    kernel = first.weights.get("kernel") if isinstance(first, Layer) and first.class_name == "Dense" else None
+    if not getattr(entry, "implicit", False) or entry.batch_shape is not None or not kernel or not kernel.shape:
+        return []
+    entry.batch_shape = (None, kernel.shape[0])
+    return [f"the file does not tell the shape of the input: {entry.batch_shape} is inferred from the first kernel"]
 
 
 def _introduced(notes, saved):

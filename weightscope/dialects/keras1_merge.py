@@ -49,7 +49,8 @@ def _chain(items, layers, inputs):
         merge = {key: value for key, value in first.items() if key != "branches"}
         last, rest = _append(merge, ends, layers), items[1:]
     else:
-        shape, name = first["config"].get("batch_input_shape"), f"{first['config'].get('name')}_input"
+        # keras2 has been here: a layer in front may say the shape of what goes in.
+        shape, name = first["config"].get("batch_shape"), f"{first['config'].get('name')}_input"
         dtype = first["config"].get("input_dtype") or "float32"
         entry = {"class_name": "InputLayer", "name": name,
                  "config": {"name": name, "batch_shape": shape, "dtype": dtype}, "inbound_nodes": []}

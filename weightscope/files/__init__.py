@@ -57,8 +57,9 @@ def architecture(path: str | os.PathLike[str]) -> Saved:
             found = parsed_json(text, "the file")
             if not isinstance(found, dict) or not isinstance(found.get("config"), (dict, list)):
                 raise Unreadable("its JSON is no model's: it should have class_name and config, as to_json gives it")
-            stated = {key: str(found[key]) for key in ("keras_version", "backend") if found.get(key) is not None}
-            return Saved(name, "architecture", config=found, **stated)
+            version, backend = (None if found.get(key) is None else str(found[key])
+                                for key in ("keras_version", "backend"))
+            return Saved(name, "architecture", version, backend, found)
     with read(name) as saved:
         if saved.config is None:
             raise Unreadable(f"{name}: holds no architecture either; give a model's .json, .keras or .h5")

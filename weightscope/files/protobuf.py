@@ -5,6 +5,7 @@ Source: https://protobuf.dev/programming-guides/encoding
 
 import struct
 from collections import defaultdict
+from typing import Any
 
 from weightscope.errors import Unreadable
 
@@ -29,7 +30,8 @@ def fields(data: bytes | memoryview) -> dict[int, list]:
 
     Raises: ``Unreadable`` for what is no message.
     """
-    view, position, found = memoryview(data), 0, defaultdict(list)
+    view, position = memoryview(data), 0
+    found: dict[int, list[Any]] = defaultdict(list)
     while position < len(view):
         tag, position = varint(view, position)
         kind = tag & 7

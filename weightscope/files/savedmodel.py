@@ -47,7 +47,9 @@ def _config(folder: str):
     if not metadata.strip():
         return None
     found = parsed_json(metadata, "the description of its root")
-    inner = found.get("model_config") if isinstance(found.get("model_config"), dict) else found
+    if not isinstance(found, dict):
+        return None
+    inner = found["model_config"] if isinstance(found.get("model_config"), dict) else found
     if not isinstance(inner.get("class_name"), str) or not isinstance(inner.get("config"), (dict, list)):
         return None
     return _plain({"class_name": inner["class_name"], "config": inner["config"]})

@@ -71,7 +71,6 @@ class ConvLSTM2D(PerGate, rnn_convolutional.ConvLSTM2D):
         c ← f · c + i · activation(x ∗ W_c + h ∗ U_c + b_c)
         h ← o · activation(c)"""
     kept = "icfo"
-    gates = "i|f|c|o"
     bias_word = "filters"
     kernel_order: "str | None" = None
     kernel_flipped: bool = False

@@ -20,6 +20,7 @@ class ConvLSTM(Recurrent, Spatial):
         h ← recurrent_activation(o) · activation(c)"""
     ignored = LSTMCell.ignored
     remember = LSTMCell.remember
+    gates = LSTMCell.gates
     recurrent_padding = "same"
     state_sizes = (None, None)
     filters: int

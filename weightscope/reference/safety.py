@@ -93,4 +93,4 @@ def _function(class_name, config):
     name = config.get("function")
     if class_name != "TFOpLambda" or (isinstance(name, str) and (name.startswith(_COMPUTING) or name in _PLAIN)):
         return None
-    return f"it calls TensorFlow's {name}"
+    return f"a TFOpLambda calls TensorFlow's {name}"

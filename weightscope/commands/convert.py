@@ -1,0 +1,46 @@
+"""``weightscope convert``: an old model as a file that Keras 3 loads."""
+
+import click
+
+from weightscope.commands import options
+from weightscope.show.names import printable
+
+
+@click.command("convert", short_help="Rewrite an old model as one that Keras 3 loads, and verify it.")
+@options.model_argument
+@click.option("-o", "--output", type=click.Path(dir_okay=False), metavar="FILE", required=True,
+              help="The file to write: .keras, or .weights.h5 for the weights alone.")
+@options.inputs
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the random input used without --input.")
+@click.option("--unverified", is_flag=True, help="Write without holding the result against Keras 3.")
+@options.reading
+def command(model, reading, output, inputs, seed, unverified):
+    """Rewrite the saved MODEL, of Keras 1 or 2, as a file that Keras 3 loads.
+
+    The old file is then replayed in NumPy, and Keras 3 runs predict on the new one: where the two differ, and where
+    Keras 3 cannot express what the file asks for, nothing is written. What only training uses (initializers,
+    regularizers, the optimizer) is left out.
+    """
+    weights_only = output.endswith(".weights.h5")
+    if not (weights_only or output.endswith(".keras")):
+        raise click.BadParameter("the name of the file should end in .keras or .weights.h5", param_hint="'--output'")
+    from weightscope import inputs as given
+    from weightscope.converting import convert
+    from weightscope.loading import load
+
+    opened = load(model, **reading)
+    arrays, description = (None, "not verified") if unverified else given.for_model(opened, inputs, seed)
+    found = convert(opened, arrays, weights_only)
+    if not found.agrees:
+        from weightscope.show.verdict import gap_text
+
+        worst = max(found.gaps, key=lambda gap: gap.excess)
+        click.echo(f"nothing written: on the new file {printable(found.reference)} gives something else,"
+                   f" {gap_text(worst)}")
+        raise SystemExit(1)
+    with options.replaced(output, "wb") as file:
+        file.write(found.data)
+    values = sum(gap.values for gap in found.gaps)
+    told = f"agrees with {found.reference} on {values} output values" if found.reference else "not verified"
+    click.echo(f"{printable(model)} → {printable(output)}: {printable(told)}")
+    click.echo(printable(description), err=True)

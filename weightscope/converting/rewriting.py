@@ -1,0 +1,151 @@
+"""A loaded model in Keras 3's words: the config of each layer as Keras 3 takes it, and its weights as it keeps them.
+
+What Keras 3 has no word for is put together of what it has, where that computes the same: a convolution that Theano
+padded becomes a padding and a convolution. What cannot be said so is named, by Unsupported.
+"""
+
+from weightscope.converting import composed, operations
+from weightscope.converting.gates import HARD_SIGMOID, scaled
+from weightscope.errors import Unsupported
+from weightscope.layers import keras1, keras1_convolutional, keras1_rnn, keras2
+from weightscope.layers.base import Layer
+from weightscope.layers.core import InputLayer
+from weightscope.layers.models import Model, Sequential
+from weightscope.layers.structure import flatten_shapes, is_shape
+from weightscope.layers.tensorflow_operations import TensorFlowCall
+
+# Settings that only Keras 2 took, or whose value Keras 3 works out for itself.
+_DROPPED = {"implementation", "fused", "renorm_clipping", "renorm_momentum", "input_length", "virtual_batch_size",
+            "adjustment", "sparse", "input_shape", "kernel_order", "kernel_flipped", "seed"}
+# Of old classes alone: the dialects' words, and what composed turns into others.
+_OLD = {"output_shape"}
+_GONE = {module.__name__ for module in (keras1, keras1_convolutional, keras1_rnn, keras2)}
+_SAME = {"SyncBatchNormalization": "BatchNormalization", "CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU",
+         "RandomHeight": "Identity", "RandomWidth": "Identity"}
+_KEPT = {"Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose", "SeparableConv2D", "LSTM", "GRU", "ConvLSTM2D"}
+
+
+class Rewriter:
+    """Collects ``values``, ``{path of a layer: {weight: array}}``, while it rewrites a model."""
+
+    def __init__(self):
+        self.values = {}
+
+    def model(self, model, path=""):
+        """Return the serialised form of a model; its layers' values are filed under ``path``."""
+        shapes = model.shapes()
+        if isinstance(model, Sequential):
+            entry, *nodes = model.nodes
+            layers = [self._input(entry.layer, model)]
+            layers += [self.layer(node.layer, path + node.layer.name, self._seen(node, shapes)) for node in nodes]
+            return serialised("Sequential", {"name": model.name, "layers": layers}, "keras")
+        layers = []
+        for entry, layer in zip(model.layer_list(), model.layers, strict=True):
+            calls = entry.get("inbound_nodes") or []
+            if isinstance(layer, InputLayer):
+                found = self._input(layer, model)
+            elif isinstance(layer, TensorFlowCall):
+                found = operations.layer(layer, calls)
+            else:
+                node = next((node for node in model.nodes if node.layer is layer), None)
+                found = self.layer(layer, path + layer.name, node and self._seen(node, shapes))
+            nodes = _with_shapes(operations.nodes(layer, calls), shapes)
+            layers.append({**found, "name": layer.name, "inbound_nodes": nodes})
+        ends = {key: model.config[key] for key in ("input_layers", "output_layers")}
+        return serialised("Functional", {"name": model.name, "layers": layers, **ends}, "keras.src.models.functional")
+
+    @staticmethod
+    def _input(layer, model):
+        if layer.batch_shape is None:
+            raise Unsupported(f"model {model.name!r}: the file does not tell the shape of its input")
+        config = {"name": layer.name, "batch_shape": list(layer.batch_shape), "dtype": layer.policy}
+        return serialised("InputLayer", config)
+
+    @staticmethod
+    def _seen(node, shapes):
+        found = [shapes.get(ref.node) for ref in node.refs[:1]]
+        return flatten_shapes(found[0])[node.refs[0].index] if found and found[0] is not None else None
+
+    def layer(self, layer, path, shape=None):
+        """Return the serialised form of a layer that is called on an input of ``shape``, where that is known."""
+        if isinstance(layer, Model):
+            return self.model(layer, path + "/")
+        reason = layer.refusal()
+        if reason:
+            raise Unsupported(f"layer {layer.name!r} ({layer.class_name}): {reason}")
+        if layer.module and layer.module.startswith("keras.src.ops"):
+            return {**serialised(layer.class_name, {**layer.config, "name": layer.name}, layer.module),
+                    "registered_name": layer.class_name}
+        made = composed.of(layer, shape)
+        if made is not None:
+            return self._filed(made, path, layer)
+        class_name = _SAME.get(layer.class_name, layer.class_name)
+        if class_name == layer.class_name and type(layer).__module__ in _GONE and not (
+                class_name in _KEPT and layer.layout == "old"):
+            raise Unsupported(f"layer {layer.name!r}: Keras 3 has no {layer.class_name}")
+        config = self._config(layer, path)
+        self.values[path] = scaled(layer, _stored(layer))
+        return serialised(class_name, config if class_name != "Identity" else _base(layer))
+
+    def _filed(self, made, path, layer):
+        config, values = made
+        self.values.update({f"{path}/{name}": arrays for name, arrays in values.items()})
+        config["config"]["name"] = layer.name
+        return config
+
+    def _config(self, layer, path):
+        """Return the config of a layer: its settings, and what only training uses, as Keras 3 calls them."""
+        found = _base(layer)
+        for name in [*layer.settings(), *layer.ignored]:
+            if name in layer.config and name not in _DROPPED and not (layer.layout == "old" and name in _OLD):
+                found[name] = layer.config[name]
+        for name, (kind, _) in layer.settings().items():
+            held = getattr(layer, name, None)
+            if isinstance(held, Layer) and name in found:
+                found[name] = self.layer(held, f"{path}/{name}")
+            elif kind == "Activation" and found.get(name) == HARD_SIGMOID:
+                found[name] = "hard_sigmoid"
+        return self._wrapped(layer, found, path)
+
+    def _wrapped(self, layer, config, path):
+        """Rewrite the layers inside that stand in settings of another kind: of Bidirectional and of stacked cells."""
+        if layer.class_name == "Bidirectional":
+            forward, backward = layer.parts["forward_layer"], layer.parts["backward_layer"]
+            config["layer"] = self.layer(forward, f"{path}/forward_layer")
+            written = self.layer(backward, f"{path}/backward_layer")
+            config["backward_layer"] = written if layer.config.get("backward_layer") else None
+        elif layer.class_name == "StackedRNNCells":
+            config["cells"] = [self.layer(cell, f"{path}/{attribute}") for attribute, cell in layer.parts.items()]
+        return {key: value for key, value in config.items() if key != "backward_layer" or value is not None}
+
+
+def serialised(class_name, config, module="keras.layers"):
+    """Return a layer, or a model, as Keras 3 writes it down."""
+    return {"module": module, "class_name": class_name, "config": config, "registered_name": None}
+
+
+def _base(layer):
+    trainable = {} if layer.class_name.startswith("SpatialDropout") else {"trainable": layer.trainable}  # it takes none
+    return {"name": layer.name, **trainable, "dtype": layer.policy}
+
+
+def _stored(layer):
+    """Return ``{name: array}`` as Keras 3 keeps them: what a class of ours makes of an old layout, else as they are."""
+    if layer.layout == "old" or isinstance(layer, keras2.CuDNN):
+        return layer.arrays()
+    return {name: weight.array for name, weight in layer.weights.items() if weight.shape is not None}
+
+
+def _with_shapes(value, shapes):
+    """Return nodes whose tensors have a shape and a dtype, which Keras 3 wants to see and does not use."""
+    if isinstance(value, list):
+        return [_with_shapes(item, shapes) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("class_name") == "__keras_tensor__":
+        name, call, index = value["config"]["keras_history"][:3]
+        shape = shapes.get(name if call == 0 else f"{name}#{call + 1}")
+        known = None if shape is None else flatten_shapes(shape)[index]
+        return {**value, "config": {"shape": list(known) if is_shape(known) else [None], "dtype": "float32",
+                                    "keras_history": [name, call, index]}}
+    return {key: _with_shapes(item, shapes) for key, item in value.items()}

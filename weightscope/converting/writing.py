@@ -1,0 +1,38 @@
+"""Writes Keras 3's files: the archive ``.keras``, and the ``model.weights.h5`` in it.
+
+Source: keras/src/saving/saving_lib.py of Keras 3.
+"""
+
+import io
+import json
+import zipfile
+from datetime import datetime
+
+import h5py
+
+from weightscope import binding
+
+# The first version that writes this layout; what is written here has been read by every one since.
+KERAS_VERSION = "3.0.0"
+
+
+def weights(model):
+    """Return the bytes of a ``.weights.h5`` with the arrays of ``model``, a model in Keras 3's words."""
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        for weight, path in binding.places(model):
+            if weight.shape is not None:
+                file[path] = weight.array
+        file.require_group("layers")
+    return buffer.getvalue()
+
+
+def archive(config, model):
+    """Return the bytes of a ``.keras`` with a config, and the arrays of the model that was built from it."""
+    metadata = {"keras_version": KERAS_VERSION, "date_saved": datetime.now().strftime("%Y-%m-%d@%H:%M:%S")}
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        file.writestr("metadata.json", json.dumps(metadata))
+        file.writestr("config.json", json.dumps(config))
+        file.writestr("model.weights.h5", weights(model))
+    return buffer.getvalue()
