@@ -54,8 +54,8 @@ def test_folders(tmp_path):
     (tmp_path / "model.weights.h5").write_text("")
     with pytest.raises(Unsupported, match=r"an unpacked \.keras"):
         read(tmp_path)
-    (tmp_path / "saved_model.pb").write_text("")
-    with pytest.raises(Unsupported, match="is a SavedModel folder"):
+    (tmp_path / "saved_model.pbtxt").write_text("")
+    with pytest.raises(Unsupported, match="is a SavedModel folder in text"):
         read(str(tmp_path))
 
 

@@ -17,6 +17,12 @@ from weightscope.layers.tensorflow_operations import TensorFlowCall
 # Settings that only Keras 2 took, or whose value Keras 3 works out for itself.
 _DROPPED = {"implementation", "fused", "renorm_clipping", "renorm_momentum", "input_length", "virtual_batch_size",
             "adjustment", "sparse", "input_shape", "kernel_order", "kernel_flipped", "seed"}
+# Settings that a class of Keras 3 does not take, though files of Keras 2 may have them.
+_NOT_TAKEN = {"SpatialDropout1D": {"noise_shape", "data_format"}, "SpatialDropout2D": {"noise_shape"},
+              "SpatialDropout3D": {"noise_shape"}, "Cropping1D": {"data_format"}, "UpSampling1D": {"data_format"},
+              "IntegerLookup": {"encoding"},
+              **{name: {"unit_forget_bias"} for name in ("GRU", "GRUCell", "SimpleRNN", "SimpleRNNCell")}}
+_WITHOUT_TRAINABLE = {"SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "Discretization", "Pipeline"}
 # Of old classes alone: the dialects' words, and what composed turns into others.
 _OLD = {"output_shape"}
 _GONE = {module.__name__ for module in (keras1, keras1_convolutional, keras1_rnn, keras2)}
@@ -82,7 +88,10 @@ class Rewriter:
         class_name = _SAME.get(layer.class_name, layer.class_name)
         if class_name == layer.class_name and type(layer).__module__ in _GONE and not (
                 class_name in _KEPT and layer.layout == "old"):
-            raise Unsupported(f"layer {layer.name!r}: Keras 3 has no {layer.class_name}")
+            layout = "time-major " if layer.layout == "time_major" else ""
+            raise Unsupported(f"layer {layer.name!r}: Keras 3 has no {layout}{layer.class_name}")
+        if word := _wordless(layer):
+            raise Unsupported(f"layer {layer.name!r} ({class_name}): Keras 3 has no {word}")
         config = self._config(layer, path)
         self.values[path] = scaled(layer, _stored(layer))
         return serialised(class_name, config if class_name != "Identity" else _base(layer))
@@ -96,8 +105,8 @@ class Rewriter:
     def _config(self, layer, path):
         """Return the config of a layer: its settings, and what only training uses, as Keras 3 calls them."""
         found = _base(layer)
-        for name in [*layer.settings(), *layer.ignored]:
-            if name in layer.config and name not in _DROPPED and not (layer.layout == "old" and name in _OLD):
+        for name in taken(layer.class_name, [*layer.settings(), *layer.ignored]):
+            if name in layer.config and not (layer.layout == "old" and name in _OLD):
                 found[name] = layer.config[name]
         for name, (kind, _) in layer.settings().items():
             held = getattr(layer, name, None)
@@ -119,13 +128,26 @@ class Rewriter:
         return {key: value for key, value in config.items() if key != "backward_layer" or value is not None}
 
 
+def taken(class_name, settings):
+    """Return those of the settings of a class that Keras 3 takes: what only training uses is kept."""
+    none = _DROPPED | _NOT_TAKEN.get(class_name, set())
+    return [name for name in settings if name not in none]
+
+
 def serialised(class_name, config, module="keras.layers"):
     """Return a layer, or a model, as Keras 3 writes it down."""
     return {"module": module, "class_name": class_name, "config": config, "registered_name": None}
 
 
+def _wordless(layer):
+    """Return what Keras 3 has no word for in the settings of a layer whose class it has, or None."""
+    if layer.class_name == "BatchNormalization" and isinstance(layer.config.get("axis"), list):
+        return "normalization of a batch over several axes"
+    return "mitchellcubic" if layer.config.get("interpolation") == "mitchellcubic" else None
+
+
 def _base(layer):
-    trainable = {} if layer.class_name.startswith("SpatialDropout") else {"trainable": layer.trainable}  # it takes none
+    trainable = {} if layer.class_name in _WITHOUT_TRAINABLE else {"trainable": layer.trainable}
     return {"name": layer.name, **trainable, "dtype": layer.policy}
 
 
