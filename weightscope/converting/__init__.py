@@ -45,9 +45,10 @@ def convert(model, inputs=None, weights_only=False):
         config, new = rewritten(model)
     except Unsupported as error:
         raise Unsupported(f"{model.saved.path}: {error}") from error
-    data = writing.archive(config, new)
+    weights_file = writing.weights(new)
+    data = writing.archive(config, weights_file)
     gaps, version = ([], None) if inputs is None else _checked(model, data, inputs)
-    return Converted(writing.weights(new) if weights_only else data, gaps, version)
+    return Converted(weights_file if weights_only else data, gaps, version)
 
 
 def _take_shapes(model, inputs):

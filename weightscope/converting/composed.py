@@ -6,6 +6,7 @@ import math
 import numpy as np
 
 from weightscope.converting.gates import HARD_SIGMOID
+from weightscope.converting.writing import serialised
 from weightscope.errors import Unsupported
 from weightscope.kernels.windows import BEFORE, margins
 from weightscope.layers.pooling import Pooling
@@ -25,12 +26,7 @@ def of(layer, shape):
 
 
 def _row(*layers):
-    config = {"name": "row", "layers": [_serialised(class_name, config) for class_name, config in layers]}
-    return {"module": "keras", "class_name": "Sequential", "config": config, "registered_name": None}
-
-
-def _serialised(class_name, config):
-    return {"module": "keras.layers", "class_name": class_name, "config": config, "registered_name": None}
+    return serialised("Sequential", {"name": "row", "layers": [serialised(*layer) for layer in layers]}, "keras")
 
 
 def _activation(layer, shape):
@@ -43,7 +39,7 @@ def _activation(layer, shape):
 def _thresholded(layer, shape):
     if layer.theta < 0:
         raise Unsupported(f"layer {layer.name!r}: Keras 3 has no ThresholdedReLU, and its ReLU no threshold below 0")
-    return _serialised("ReLU", {"threshold": float(layer.theta), "dtype": layer.policy}), {}
+    return serialised("ReLU", {"threshold": float(layer.theta), "dtype": layer.policy}), {}
 
 
 def _maxout(layer, shape):

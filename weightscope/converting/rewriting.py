@@ -6,6 +6,7 @@ padded becomes a padding and a convolution. What cannot be said so is named, by 
 
 from weightscope.converting import composed, operations
 from weightscope.converting.gates import HARD_SIGMOID, scaled
+from weightscope.converting.writing import serialised
 from weightscope.errors import Unsupported
 from weightscope.layers import keras1, keras1_convolutional, keras1_rnn, keras2
 from weightscope.layers.base import Layer
@@ -122,21 +123,19 @@ class Rewriter:
             forward, backward = layer.parts["forward_layer"], layer.parts["backward_layer"]
             config["layer"] = self.layer(forward, f"{path}/forward_layer")
             written = self.layer(backward, f"{path}/backward_layer")
-            config["backward_layer"] = written if layer.config.get("backward_layer") else None
+            if layer.config.get("backward_layer"):
+                config["backward_layer"] = written
+            else:
+                config.pop("backward_layer", None)
         elif layer.class_name == "StackedRNNCells":
             config["cells"] = [self.layer(cell, f"{path}/{attribute}") for attribute, cell in layer.parts.items()]
-        return {key: value for key, value in config.items() if key != "backward_layer" or value is not None}
+        return config
 
 
 def taken(class_name, settings):
     """Return those of the settings of a class that Keras 3 takes: what only training uses is kept."""
     none = _DROPPED | _NOT_TAKEN.get(class_name, set())
     return [name for name in settings if name not in none]
-
-
-def serialised(class_name, config, module="keras.layers"):
-    """Return a layer, or a model, as Keras 3 writes it down."""
-    return {"module": module, "class_name": class_name, "config": config, "registered_name": None}
 
 
 def _wordless(layer):

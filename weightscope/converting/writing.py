@@ -16,6 +16,11 @@ from weightscope import binding
 KERAS_VERSION = "3.0.0"
 
 
+def serialised(class_name, config, module="keras.layers"):
+    """Return a layer, or a model, as Keras 3 writes it down."""
+    return {"module": module, "class_name": class_name, "config": config, "registered_name": None}
+
+
 def weights(model):
     """Return the bytes of a ``.weights.h5`` with the arrays of ``model``, a model in Keras 3's words."""
     buffer = io.BytesIO()
@@ -27,12 +32,12 @@ def weights(model):
     return buffer.getvalue()
 
 
-def archive(config, model):
-    """Return the bytes of a ``.keras`` with a config, and the arrays of the model that was built from it."""
+def archive(config, weights_file):
+    """Return the bytes of a ``.keras`` with a config, and the bytes of the ``.weights.h5`` that goes with it."""
     metadata = {"keras_version": KERAS_VERSION, "date_saved": datetime.now().strftime("%Y-%m-%d@%H:%M:%S")}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as file:
         file.writestr("metadata.json", json.dumps(metadata))
         file.writestr("config.json", json.dumps(config))
-        file.writestr("model.weights.h5", weights(model))
+        file.writestr("model.weights.h5", weights_file)
     return buffer.getvalue()
