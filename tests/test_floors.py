@@ -19,7 +19,7 @@ FLOORS = {
     "weightscope.user_code": 1, "weightscope.cores": 1,
     "weightscope.files": 1, "weightscope.kernels": 1,
     "weightscope.layers": 2, "weightscope.dialects": 2,
-    "weightscope.binding": 3, "weightscope.loading": 4,
+    "weightscope.binding": 3, "weightscope.inferring": 3, "weightscope.loading": 4,
     "weightscope.replaying": 5, "weightscope.compare": 5, "weightscope.input_files": 5,
     "weightscope.content_hash": 5,
     "weightscope.reference": 6, "weightscope.inputs": 6,

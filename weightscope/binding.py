@@ -40,9 +40,9 @@ def bind(model, saved):
     training = {path for path in saved.arrays if path in saved.optimizer or path.startswith("metrics/")}
     free = {path: stored for path, stored in saved.arrays.items() if path not in training}
     problems = []
-    if saved.order is None and isinstance(model, Loose):
-        for layer in model.layers:
-            _claim_all(layer, _join(layer.name, "vars"), free)
+    if isinstance(model, Loose):
+        for layer, paths in zip(model.layers, model.config["groups"].values()):
+            _claim_raw(layer, paths, free)
     elif saved.objects and saved.order is None:
         _bind_object(model, 0, saved.objects, free)
     elif saved.order is None:

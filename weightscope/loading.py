@@ -2,7 +2,7 @@
 
 from os import PathLike
 
-from weightscope import binding, dialects, files
+from weightscope import binding, dialects, files, inferring
 from weightscope.errors import Unreadable, WeightscopeError
 from weightscope.layers import families
 from weightscope.layers.base import Layer, Unknown, layer_from
@@ -40,10 +40,17 @@ def _model_of(saved):
     if isinstance(model, Unknown):
         model = Loose.from_arrays(saved, model)
     model.ledger = binding.bind(model, saved)
+    if isinstance(model, Loose):
+        _infer_layers(model, saved.names)
     model.saved, model.notes = saved, [*_introduced(notes, saved), *_inferred_input(model)]
     if saved.architecture:
         _check_fit(model)
     return model
+
+
+def _infer_layers(model, names):
+    for layer in model.layers:
+        inferring.infer(layer, [names[layer.name]] if layer.name in names else [])
 
 
 def _inferred_input(model):

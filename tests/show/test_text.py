@@ -125,7 +125,8 @@ def test_names_of_a_file_are_data(shown):
 def test_a_file_of_weights_alone(shown):
     found = written(shown["small.weights.h5"].path)
     assert "no shapes, no replay: the file holds weights only" in found
-    assert "(2 × 3)  float32  6" in found
+    assert "inferred: Dense, by its name and its weights' shapes" in found
+    assert "kernel (2 in × 3 units)  float32  6" in found
     assert "arrays in file 4 = claimed 4" in found
 
 

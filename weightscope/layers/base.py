@@ -16,8 +16,8 @@ from weightscope.layers.weight import Weight
 from weightscope.user_code import described, is_of_user
 
 __all__ = [
-    "Activation", "Layer", "Unknown", "Weight", "add_operation", "keras_layer", "known_classes", "known_operations",
-    "layer_from",
+    "Activation", "Layer", "PartConfig", "Unknown", "Weight", "add_operation", "keras_layer", "known_classes",
+    "known_operations", "layer_from",
 ]
 
 
@@ -80,8 +80,8 @@ def _built(layer_class, config, name, class_name):
                          f" {settings._short(error)}") from error
 
 
-class _PartConfig(dict):
-    """The config of a part that a class builds itself, and of which no file tells the sizes."""
+class PartConfig(dict):
+    """The config of a layer of which no file tells the sizes: its weights do."""
 
 
 class Layer(Runs, Refuses):
@@ -99,6 +99,7 @@ class Layer(Runs, Refuses):
     ignored = ()  # settings of this class that do not change what predict returns
     rounds_to = None  # what it rounds its inputs to, in compare's words, where that is coarser than their dtype
     quantizes = ()  # the modes of Keras' quantization that this class knows
+    inferred = ""  # what it seems to be, and by what, where the file does not tell
     refuses = ()  # settings that must be off (None or False): weightscope does not do what they ask
 
     def __init__(self, config, name):
@@ -133,7 +134,7 @@ class Layer(Runs, Refuses):
         ``options``: its settings by Keras' names; sizes such as ``units`` may be left out, its weights tell them. Its
         dtype is this layer's, unless ``dtype`` gives another.
         """
-        config = _PartConfig({"dtype": self.config.get("dtype"), "trainable": self.trainable, **options})
+        config = PartConfig({"dtype": self.config.get("dtype"), "trainable": self.trainable, **options})
         found = layer_from({"class_name": kind, "config": config}) if isinstance(kind, str) else kind(config, "")
         found.name = options.get("name") or ""  # without one, that of the attribute
         return found
@@ -166,7 +167,7 @@ class Layer(Runs, Refuses):
     def _read_settings(self):
         for name, (annotation, default) in self.settings().items():
             value = self.config.get(name, default)
-            if value is settings.MISSING and annotation == "int" and isinstance(self.config, _PartConfig):
+            if value is settings.MISSING and annotation == "int" and isinstance(self.config, PartConfig):
                 continue
             if value is settings.MISSING:
                 raise Unreadable(f"layer {self.name!r} ({self.class_name}): setting {name!r} is missing")

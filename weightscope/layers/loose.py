@@ -1,5 +1,7 @@
 """Weights without an architecture: what a file keeps together, shown as layers."""
 
+import re
+
 from weightscope.errors import NotReplayable
 from weightscope.layers.base import Unknown
 from weightscope.layers.models import Model
@@ -24,16 +26,47 @@ class Loose(Model):
     @classmethod
     def from_arrays(cls, saved, custom=None):
         """Build one from a file without a config, or whose model is the unknown layer ``custom``."""
-        if saved.order is not None:
-            groups = [name for name, paths in saved.order.items() if paths]
-        else:
-            folders = (path.rpartition("/vars/")[0] for path in saved.arrays if path not in saved.optimizer)
-            groups = list(dict.fromkeys(folder for folder in folders if "seed_generator" not in folder))
-        layers = [Unknown({}, name) for name in groups]
-        for layer in layers:
-            layer.class_name = "?"
-            layer.config["not_replayable"] = "the file does not say what it computes"
+        groups = _groups(saved) if saved.order is not None else _folders(saved)
         reason = custom.refusal() if custom else "the file holds weights only, no architecture"
-        model = cls({"layers": layers, "reason": reason}, custom.name if custom else "weights")
+        config = {"layers": [_layer(name) for name in groups], "groups": groups, "reason": reason}
+        model = cls(config, custom.name if custom else "weights")
         model.class_name = custom.class_name if custom else "weights only"
         return model
+
+
+def _layer(name):
+    layer = Unknown({"not_replayable": "the file does not say what it computes"}, name)
+    layer.class_name = "?"
+    return layer
+
+
+def _folders(saved):
+    """Return ``{folder: its arrays' paths}`` of a file that Keras 3 wrote."""
+    found = {}
+    for path in saved.arrays:
+        folder, inside, _ = path.rpartition("/vars/")
+        if inside and path not in saved.optimizer and "seed_generator" not in folder:
+            found.setdefault(folder, []).append(path)
+    return found
+
+
+def _groups(saved):
+    """Return ``{name: its arrays' paths}`` of a legacy file; a group of several layers is told apart by theirs."""
+    found = {}
+    for group, paths in saved.order.items():
+        owners = {}
+        for path in paths:
+            owners.setdefault(_owner(path), []).append(path)
+        if len(owners) < 2:
+            found.update({group: paths} if paths else {})
+        else:
+            found.update({owner if owner.startswith(group) else f"{group}/{owner}": inside
+                          for owner, inside in owners.items()})
+    return found
+
+
+def _owner(path):
+    """Return what keeps an array: the group above it or, in Keras 1, the layer named before it, as in ``dense_1_W``."""
+    above, _, last = path.rpartition("/")
+    flat = re.match(r"(.+?_\d+)_\D", last)
+    return flat[1] if flat else above

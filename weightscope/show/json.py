@@ -13,6 +13,7 @@ A model (``"report": "inspect"``)::
 
     layer       name, path, attribute (of a wrapper's part, else null), class_name, module, dtype, trainable, shape,
                 formula, settings {name: value} of those in the formula, refusal (str or null),
+                inferred: what it seems to be, and by what, where no architecture tells (str or null),
                 calls [path, on [path], shape], parameters, weights [weight], parts [layer]
     weight      name, axes [name, size, blocks [str]] or null, shape, dtype, parameters, trainable,
                 array (its path in the file, or null); with --stats statistics, with --values values (nested lists)
@@ -100,6 +101,7 @@ def _layer(view, block):
         "formula": layer.written_formula(),
         "settings": plain(shape_list(block.settings())),
         "refusal": layer.refusal(),
+        "inferred": layer.inferred or None,
         "calls": [{"path": call.path, "on": call.on, "shape": shape_list(call.shape)} for call in block.calls],
         "parameters": block.parameters,
         "weights": [_weight(view, block, weight) for weight in layer.weights.values()],

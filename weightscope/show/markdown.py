@@ -68,6 +68,7 @@ def _layers(view):
         notes += ["frozen"] * (not block.layer.trainable and bool(block.parameters))
         notes += [f"{code(call.path)} on {', '.join(map(code, call.on))}" for call in _told_calls(block)]
         notes += [f"not replayed: {prose(block.refusal)}"] * bool(block.refusal and not view.is_loose)
+        notes += [f"inferred: {prose(block.layer.inferred)}"] * bool(block.layer.inferred)
         shape = code(shape_text(block.shape)) if block.calls else ""
         rows.append((code(block.path), code(block.layer.class_name), shape, code(block.layer.policy), formula,
                      f"{block.parameters:,}", "<br>".join(notes)))

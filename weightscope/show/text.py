@@ -101,6 +101,8 @@ def _block(page, view, block, indent):
             page.line(_last(call.path), _on(call), (f"→ {shape_text(call.shape)}", "green"), indent=indent + 2)
     if block.refusal and not view.is_loose:
         page.line((f"not replayed: {printable(block.refusal)}", "yellow"), indent=indent + 2)
+    if block.layer.inferred:
+        page.line((f"inferred: {printable(block.layer.inferred)}", "yellow"), indent=indent + 2)
     _weights(page, view, block, indent + 2)
     for part in block.parts:
         if not part.is_input:
