@@ -3,6 +3,7 @@
 # make quick  the tests that need no Keras, on a machine without it
 # make check  ruff, mypy, the floors, a fresh README
 # make samples, make bench
+# make real   counts over a folder of public model files, for the README: REAL=folder
 # make soak   random models and all of keras.applications against Keras, for long: SOAK='--examples 1000 --seed 7'
 PYTHON ?= python3
 # An editable install compiles nothing, and some machines keep Python from doing so at the first run: hence compileall.
@@ -11,7 +12,7 @@ LIGHT := .venv-light
 BIN := $(VENV)/bin
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test quick check samples bench soak clean
+.PHONY: demo test quick check samples bench real soak clean
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -52,6 +53,9 @@ bench: $(VENV)/.ready
 
 soak: $(VENV)/.ready
 	$(BIN)/python tests/soak.py $(SOAK)
+
+real: $(VENV)/.ready
+	$(BIN)/python tests/real_models_table.py $(REAL)
 
 clean:
 	rm -rf $(VENV) $(LIGHT) .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -15,6 +15,7 @@ An ``.npz`` whose names ``reference.recorded`` explains: ``inputs/…``, ``layer
 
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 
@@ -37,6 +38,7 @@ def record(model, inputs, batch_size=32, against="auto", progress=None):
     """
     if not isinstance(against, reference.Reference):
         against = reference.Reference(against)
+    against = replace(against, twin=False)
     arrays = model.standardize(as_predict_takes(model, inputs))
     if not arrays or not len(arrays[0]):
         raise NothingChecked("the input has no samples, so there is nothing to record")

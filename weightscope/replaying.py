@@ -1,6 +1,7 @@
 """Model and inputs in, Trace out: the whole of ``predict``, by hand, in NumPy."""
 
 import math
+from collections.abc import Callable
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any
@@ -9,7 +10,7 @@ import numpy as np
 
 from weightscope import cores
 from weightscope.errors import NotReplayable
-from weightscope.layers.models import Model
+from weightscope.layers.models import Model, run_layer
 from weightscope.layers.structure import flatten, flatten_shapes, map_structure
 
 # An array (batch, …), a list of arrays in the order of the model's inputs, or a mapping by input name.
@@ -46,19 +47,22 @@ class Trace(dict):
         self._output = value
 
 
-def replay(model: Model, inputs: Arrays, given: "Trace | None" = None, states: dict | None = None) -> "Trace":
+def replay(model: Model, inputs: Arrays, given: "Trace | None" = None, states: dict | None = None,
+           call: Callable | None = None) -> "Trace":
     """Run ``model`` on ``inputs`` in NumPy, and return the Trace of every node.
 
     ``inputs``: an array (batch, …), a list of arrays in the order of the model's inputs, or a mapping by input name.
     ``given``: a Trace whose values take the place of ours for the nodes behind them, so that each layer is judged in
     isolation. ``states``: a mapping, empty before the first batch, that takes the states of stateful layers from one
-    batch to the next; without it they begin with zeros. A layer that cannot be replayed, and all behind it, is in
-    ``trace.missing``.
+    batch to the next; without it they begin with zeros. ``call``: what calls each layer, in the place of
+    ``layers.models.run_layer``, and so on the batch as a whole. A layer that cannot be replayed, and all behind it, is
+    in ``trace.missing``.
     """
     inputs = as_predict_takes(model, inputs)
-    whole = _Whole(_shares(model, inputs))
+    call = run_layer if call is None else call
+    whole = _Whole([slice(None)] if call is not run_layer else _shares(model, inputs))
     with _carrying(model, {} if states is None else states):
-        outputs = cores.in_parallel(lambda part: _traced(model, inputs, given, part, whole), whole.parts)
+        outputs = cores.in_parallel(lambda part: _traced(model, inputs, given, whole, (part, call)), whole.parts)
     problem = next(filter(None, map(_problem, outputs)), None)
     whole.trace.output = problem or concatenate(outputs)
     return whole.trace
@@ -77,11 +81,12 @@ def _carrying(model, states):
             states[layer], layer.carried = layer.carried, None
 
 
-def _traced(model, inputs, given, part, whole):
+def _traced(model, inputs, given, whole, how):
+    part, call = how
     if len(whole.parts) > 1:
         inputs, given = _cut(inputs, part), _cut(given, part)
     own = Trace()
-    for path, outputs in steps(model, inputs, given, own):
+    for path, outputs in steps(model, inputs, given, own, call):
         whole.note(path, outputs, part)
     return own.problem or own.output
 
@@ -150,9 +155,9 @@ def _reason(path, problem):
     return str(problem) if origin == path else f"behind {origin!r}"
 
 
-def steps(model, inputs, given=None, trace=None):
+def steps(model, inputs, given=None, trace=None, call=run_layer):
     """Yield ``(path, outputs)`` node by node; the last outputs go into ``trace``. Values are dropped when read."""
-    walk = model.walk(inputs)
+    walk = model.walk(inputs, call=call)
     replacement = None
     while True:
         try:

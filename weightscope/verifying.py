@@ -1,50 +1,130 @@
 """Replays ``predict`` by hand beside a reference, layer by layer, and returns the Comparison."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
-from weightscope import compare, reference
+from weightscope import compare, reference, twin
 from weightscope.errors import NothingChecked
-from weightscope.layers.models import Model
+from weightscope.layers.models import Model, run_layer
 from weightscope.layers.structure import flatten
 from weightscope.replaying import Trace, as_predict_takes, batches_of, concatenate, replay
+from weightscope.rounding import Budgets, Dtypes
 
 
 def verify(model, inputs=None, tolerance=None, batch_size=32, progress=None, against="auto"):
     """Hold a NumPy replay of a loaded model against a reference, at every layer and at the output of ``predict``.
 
+    Two questions are asked of every layer, fed with what the reference fed it: is it the same function, both sides in
+    float64 (the reference's twin); and is what the reference gives in the model's own dtype within rounding of ours.
+
     ``inputs``: an array, a list or a mapping as ``replay`` takes; None for those that recorded values bring along;
-    ``tolerance``: a ``compare.Tolerance``; ``progress``: called as ``progress(stage, done, total)``, stage being
-    "keras" or "samples"; ``against``: "keras", "tf_keras" or "auto", a ``reference.Reference``, or recorded values: the
-    path of a file, or a ``reference.Recorded``. Keras starts in a child process and loads while the first batch is
-    replayed. Raises Unsafe for a file with code in it, Unsupported for one without an architecture, NothingChecked
-    for no samples, ReferenceFailed where Keras fails, Unreadable for recorded values of another model.
+    ``tolerance``: a ``compare.Tolerance`` to put in the place of the budgets for rounding; ``progress``: called as
+    ``progress(stage, done, total)``, stage being "keras" or "samples"; ``against``: "keras", "tf_keras" or "auto", a
+    ``reference.Reference``, or recorded values: the path of a file, or a ``reference.Recorded``. Keras starts in a
+    child process and loads while the first batch is replayed. Raises Unsafe for a file with code in it, Unsupported
+    for one without an architecture, NothingChecked for no samples, ReferenceFailed where Keras fails, Unreadable for
+    recorded values of another model.
     """
     tolerance = tolerance or compare.Tolerance()
-    against = referee_of(model, against)
+    against, why_no_twin = _with_twin(model, referee_of(model, against), tolerance)
     arrays = _with_samples(model, inputs, against)
     batch_size = against.header.get("batch_size", batch_size) if _is_recorded(against) else batch_size
     batches = list(batches_of(arrays, batch_size))
     progress = progress or (lambda stage, done, total: None)
     with _started(model, arrays, batch_size, against) as referee:
-        states = {}, {}  # of stateful layers, chained and isolated
+        states = {}, {}, {}  # of stateful layers: chained, isolated, and in the twin
         first = replay(model, batches[0], states=states[0])  # while Keras imports, loads and predicts
         progress("keras", 0, len(batches))
         version, predicted = referee.ready()
-        rows, outputs = [], []
+        found = Found(model, tolerance)
         for index, batch in enumerate(batches):
             ours = first if index == 0 else replay(model, batch, states=states[0])
-            theirs = _aligned(referee.batch(), ours)
-            given = _fitting(theirs, ours)
-            isolated = _fed(model, given, replay(model, batch, given, states[1]))
-            rows.append(compare.traces(model, ours, isolated, theirs, tolerance))
-            outputs.append(None if ours.problem else ours.output)
+            sides = _sides(model, batch, ours, referee, states)
+            found.add(sides)
             progress("samples", index + 1, len(batches))
-    dtype = compare.shortest(model.with_parts(), theirs)
+        why_no_twin = why_no_twin or getattr(referee, "no_twin", "")
+    notes = [*model.notes, *referee.notes]
     return compare.Comparison(
-        compare.joined(rows), _output_gaps(outputs, predicted, dtype, tolerance), len(arrays[0]), tolerance, version,
-        [*model.notes, *referee.notes], partial=_is_recorded(referee))
+        compare.joined(found.rows), found.output_gaps(predicted), len(arrays[0]), tolerance, version, notes,
+        partial=_is_recorded(referee), no_twin=why_no_twin)
+
+
+class Found:
+    """What the batches gave so far: ``rows``, a list of Differences for each, and the outputs."""
+
+    def __init__(self, model, tolerance):
+        self._model, self._tolerance = model, tolerance
+        self.rows, self._ours, self._theirs, self._dtype = [], [], [], None
+
+    def add(self, sides):
+        """Judge one batch."""
+        self.rows.append(compare.traces(self._model, sides, self._tolerance))
+        self._ours.append(None if sides.chained.problem else sides.chained.output)
+        self._theirs.append(_outputs_in(self._model, sides.theirs))
+        self._dtype = compare.shortest(self._model.with_parts(), sides.theirs)
+
+    def output_gaps(self, predicted):
+        """Return a Gap for each output of ``predict``, ours against the reference's.
+
+        Where every layer agrees by itself, what its roundings add up to is no fault: then it is enough that ``predict``
+        gives what the layers of the reference gave.
+        """
+        if any(output is None for output in self._ours):
+            return []
+        tolerance = replace(self._tolerance, through=self._dtype)
+        pairs = list(zip(flatten(concatenate(self._ours)), predicted, strict=True))
+        gaps = [compare.gap(a, _in_our_float(b, a), tolerance) for a, b in pairs if b is not None]
+        sound = all(row.isolated is not None and row.verdict == "agrees" for rows in self.rows for row in rows)
+        if sound and all(output is not None for output in self._theirs) and not tolerance.is_given:
+            traced = flatten(concatenate(self._theirs))
+            kept = [compare.gap(a, b, tolerance).within for a, b in zip(traced, predicted) if b is not None]
+            gaps = [replace(found, within=found.within or fine) for found, fine in zip(gaps, kept)]
+        return gaps
+
+
+def _outputs_in(model, trace):
+    """Return the model's outputs as a flat list out of a Trace, or None where one is missing."""
+    leaves = [(flatten(trace[ref.node]), ref.index) for ref in flatten(model.outputs) if ref.node in trace]
+    if len(leaves) < len(flatten(model.outputs)) or any(index >= len(found) for found, index in leaves):
+        return None
+    return [found[index] for found, index in leaves]
+
+
+def _with_twin(model, against, tolerance):
+    """Return what to ask, and why no twin in float64 is asked for, "" where one is."""
+    if _is_recorded(against):
+        return against, "recorded values are in their own dtypes"
+    reason = twin.reason_against(model) or ""
+    if tolerance.is_given:
+        reason = "a tolerance was given"
+    elif not against.twin:
+        reason = "quick"
+    return replace(against, twin=against.twin and not reason), reason
+
+
+def _sides(model, batch, ours, referee, states):
+    """Return the ``compare.Sides`` of one batch."""
+    theirs = _aligned(referee.batch(), ours)
+    given = _fitting(theirs, ours)
+    if twin.reason_against(model):
+        isolated = _fed(model, given, replay(model, batch, given, states[1]))
+        return compare.Sides(ours, isolated, theirs)
+    budgets, double = Budgets(), referee.twin() if _has_twin(referee) else None
+    with twin.in_float64(model) as own:
+        pair = None
+        if double is not None:
+            fed = _fitting(double, ours)
+            pair = _fed(model, fed, replay(model, batch, fed, states[2], budgets)), double
+        dtypes = Dtypes(own, run_layer if pair else budgets)
+        isolated = _fed(model, given, replay(model, batch, given, states[1], dtypes))
+    again = cache(lambda: replay(model, batch, given, {}))
+    return compare.Sides(ours, isolated, theirs, budgets, dtypes, pair, again)
+
+
+def _has_twin(referee):
+    return not _is_recorded(referee) and referee.asks_twin
 
 
 def referee_of(model, against):
@@ -125,12 +205,3 @@ def _fed_calls(model, given, known, prefix=""):
                 yield path
             if path in given:
                 known.add(node.path)
-
-
-def _output_gaps(outputs, predicted, dtype, tolerance):
-    if any(output is None for output in outputs):
-        return []
-    ours = flatten(concatenate(outputs))
-    tolerance = replace(tolerance, through=dtype)
-    return [compare.gap(a, _in_our_float(b, a), tolerance) for a, b in zip(ours, predicted, strict=True)
-            if b is not None]

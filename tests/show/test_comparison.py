@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from markdown_it import MarkdownIt
 
-from weightscope.compare import Comparison, Tolerance, gap, traces
+from weightscope.compare import Comparison, Sides, Tolerance, gap, traces
 from weightscope.loading import load
 from weightscope.replaying import Trace, replay
 from weightscope.show import json as json_report
@@ -18,11 +18,11 @@ from weightscope.show.verdict import chosen_rows, sentence
 X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32")
 
 AGREES = """\
-                                  alone           chained
-layer                          absolute relative absolute relative  verdict
-hidden  Dense  (None, 3)              0        0        0        0  agrees
-drop  Dropout  (None, 3)              0        0        0        0  agrees
-answer  Dense  (None, 1)              0        0        0        0  agrees
+                                float64 deployed    alone  chained
+layer                              used     used  largest  largest  verdict
+hidden  Dense  (None, 3)              -        0        0        0  agrees
+drop  Dropout  (None, 3)              -        0        0        0  agrees
+answer  Dense  (None, 1)              -        0        0        0  agrees
 
 agrees with Keras: all 3 layer calls, and the output of predict, on 4 samples (4
   output values)
@@ -33,11 +33,11 @@ tolerance: |ours - theirs| <= atol + rtol * |theirs| with rtol 0.0001 and atol
 # By hand: for [1, 1] hidden is relu(5, 7, 8) and answer sigmoid(5 - 7 + 0.5) = 0.182426; with 0.125 more in the first
 # bias it is sigmoid(-1.375) = 0.201813. The first sample's hidden goes from 0 to 0.125.
 DIVERGES = """\
-                                  alone           chained
-layer                          absolute relative absolute relative  verdict
-hidden  Dense  (None, 3)        1.2e-01  1.0e+00  1.2e-01  1.0e+00  diverges
-drop  Dropout  (None, 3)              0        0  1.2e-01  1.0e+00  inherited
-answer  Dense  (None, 1)              0        0  3.0e-02  9.6e-02  inherited
+                                float64 deployed    alone  chained
+layer                              used     used  largest  largest  verdict
+hidden  Dense  (None, 3)              -    1000×  1.2e-01  1.2e-01  diverges
+drop  Dropout  (None, 3)              -        0        0  1.2e-01  inherited
+answer  Dense  (None, 1)              -        0        0  3.0e-02  inherited
 
 diverges from Keras: first at layer 'hidden' (Dense), by its own fault: at [0,
   0] NumPy has 0, Keras 0.125, apart by 1.2e-01
@@ -59,8 +59,8 @@ def compared(path, change=None, tolerance=None, drop=()):
     theirs = Trace({key: value for key, value in whole.items() if key not in drop})
     ours = replay(model, X)
     isolated = replay(model, X, given=theirs)
-    return Comparison(traces(model, ours, isolated, theirs, tolerance), [gap(ours.output, whole.output, tolerance)],
-                      len(X), tolerance)
+    return Comparison(traces(model, Sides(ours, isolated, theirs), tolerance),
+                      [gap(ours.output, whole.output, tolerance)], len(X), tolerance)
 
 
 @pytest.fixture(autouse=True)
@@ -121,7 +121,8 @@ def test_a_long_name_takes_a_line_of_its_own(shown):
     model = load(path)
     x = np.random.default_rng(0).normal(size=(2, 4)).astype("float32")
     ours = replay(model, x)
-    result = Comparison(traces(model, ours, ours, ours, Tolerance()), [gap(ours.output, ours.output, Tolerance())], 2,
+    whole = [gap(ours.output, ours.output, Tolerance())]
+    result = Comparison(traces(model, Sides(ours, ours, ours), Tolerance()), whole, 2,
                         Tolerance())
     found = written(result)
     assert max(map(len, found.splitlines())) <= 80
@@ -152,8 +153,8 @@ def test_markdown(shown):
     cells = [token.content for token in tokens if token.type == "inline"]
     assert cells[0].startswith("**diverges from Keras**")
     assert sum(token.type == "tr_open" for token in tokens) == 4
-    assert cells[1:9] == ["layer", "class", "output shape", "alone, absolute", "relative", "chained, absolute",
-                          "relative", "verdict"]
+    assert cells[1:9] == ["layer", "class", "output shape", "float64, used", "deployed, used", "alone, largest",
+                          "chained, largest", "verdict"]
     assert cells[9:12] == ["`hidden`", "`Dense`", "`(None, 3)`"]
     assert cells[16] == "diverges"
 

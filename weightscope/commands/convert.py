@@ -34,7 +34,7 @@ def command(model, reading, output, inputs, seed, unverified):
     if not found.agrees:
         from weightscope.show.verdict import gap_text
 
-        worst = max(found.gaps, key=lambda gap: gap.excess)
+        worst = max(found.gaps, key=lambda gap: gap.used)
         click.echo(f"nothing written: on the new file {printable(found.reference)} gives something else,"
                    f" {gap_text(worst)}")
         raise SystemExit(1)

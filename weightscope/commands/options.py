@@ -63,6 +63,28 @@ def existing(path, words=()):
                              param_hint="'--reference'")
 
 
+def tolerances(given, model):
+    """Return ``(name, rtol, atol)`` for each ``NAME=RTOL[,ATOL]``.
+
+    Raises click.BadParameter for the name of no call, and for what is no number.
+    """
+    from weightscope.compare import Tolerance, calls
+    from weightscope.show.names import did_you_mean, printable
+
+    paths, found = [path for path, _ in calls(model)], []
+    for text in given:
+        name, _, numbers = text.rpartition("=")
+        try:
+            rtol, atol = map(float, numbers.split(",") if "," in numbers else (numbers, 0))
+        except ValueError:
+            raise click.BadParameter(f"{text!r} is not NAME=RTOL[,ATOL].", param_hint="'--tolerance'") from None
+        found.append((name, rtol, atol))
+        if not any(Tolerance(layers=(found[-1],)).for_layer(path).is_given for path in paths):
+            raise click.BadParameter(f"{printable(name)!r} is no layer that computes.{did_you_mean(name, paths)}",
+                                     param_hint="'--tolerance'")
+    return tuple(found)
+
+
 def progress(stage, done, total):
     """Say on a terminal's stderr how far a run of Keras is; a pipe hears nothing."""
     if not sys.stderr.isatty():

@@ -14,8 +14,11 @@ from weightscope.commands import options
 @click.option("--samples", type=click.IntRange(min=1), default=4, show_default=True,
               help="How many random samples, without --input.")
 @options.batch_size
-@click.option("--rtol", type=click.FloatRange(min=0), help="Relative tolerance, instead of the dtype's own.")
-@click.option("--atol", type=click.FloatRange(min=0), help="Absolute tolerance, instead of the dtype's own.")
+@click.option("--quick", is_flag=True, help="Skip Keras' run in float64; the report says so.")
+@click.option("--rtol", type=click.FloatRange(min=0), help="Judge by a relative tolerance, not by rounding.")
+@click.option("--atol", type=click.FloatRange(min=0), help="Judge by an absolute tolerance, likewise.")
+@click.option("--tolerance", "of_layers", multiple=True, metavar="NAME=RTOL[,ATOL]",
+              help="Judge one layer so; NAME may be a pattern. Repeatable.")
 @click.option("--limit", type=click.IntRange(min=0), metavar="N",
               help="At most N rows; layers that do not agree are always shown.")
 @options.reading
@@ -24,12 +27,13 @@ from weightscope.commands import options
 @options.layout
 @options.color
 @options.output
-def command(model, reading, inputs, reference, seed, samples, batch_size, rtol, atol, limit, custom_objects, layout,
-            color, output):
+def command(model, reading, inputs, reference, seed, samples, batch_size, quick, rtol, atol, of_layers, limit,
+            custom_objects, layout, color, output):
     """Run the saved MODEL twice, by hand in NumPy and in Keras, and compare the two at every layer.
 
-    Each layer is compared twice: chained, fed by our own values, and isolated, fed by Keras'. Two numbers agree
-    when |ours - Keras'| <= atol + rtol * |Keras'|. Keras runs in a process of its own, in safe mode; --reference
+    Each layer, fed with Keras' own values, is judged twice: in float64 on both sides (is it the same function?), and as
+    the model is, against ours in float64 (is it within rounding?). What rounding may do is estimated for each value;
+    --rtol and --atol put a plain tolerance in its place. Keras runs in a process of its own, in safe mode; --reference
     takes another referee than Keras 3, or values recorded before.
 
     \b
@@ -43,14 +47,15 @@ def command(model, reading, inputs, reference, seed, samples, batch_size, rtol, 
     from weightscope.verifying import verify
 
     opened = load(model, **reading)
+    tolerance = Tolerance(rtol, atol, layers=options.tolerances(of_layers, opened))
     if reference in KINDS:
-        against = Reference(reference, custom_objects)
+        against = Reference(reference, custom_objects, twin=not quick)
         arrays, description = given.for_model(opened, inputs, seed, samples)
     else:
         against = Recorded(opened, options.existing(reference, KINDS))
         arrays, description = given.for_recorded(opened, inputs, against.path, against.inputs)
     _talk(description)
-    result = verify(opened, arrays, Tolerance(rtol, atol), batch_size, options.progress, against)
+    result = verify(opened, arrays, tolerance, batch_size, options.progress, against)
     with options.destination(output) as file:
         _write(result, file, layout, color, limit)
     raise SystemExit(result.exit_code)

@@ -61,7 +61,7 @@ def relu(x, negative_slope=0.0, max_value=None, threshold=0.0):
         return leaky_relu(x, negative_slope)
     y = np.maximum(x, 0) if threshold == 0 else np.where(x > threshold, x, 0)
     if max_value is not None:
-        np.clip(y, 0, max_value, out=y)
+        np.clip(y, 0, np.float32(max_value), out=y)  # TensorFlow's clip_by_value makes its bounds float32 first
     if negative_slope != 0:
         y -= negative_slope * np.maximum(threshold - x, 0)
     return y

@@ -99,6 +99,8 @@ class Layer(Runs, Refuses):
     ignored = ()  # settings of this class that do not change what predict returns
     rounds_to = None  # what it rounds its inputs to, in compare's words, where that is coarser than their dtype
     quantizes = ()  # the modes of Keras' quantization that this class knows
+    rounding = "general"  # what its budget for rounding follows from: "none", "products" or "general" (see rounding.py)
+    finest = "float64"  # the longest float in which Keras computes it, whatever its dtype
     inferred = ""  # what it seems to be, and by what, where the file does not tell
     refuses = ()  # settings that must be off (None or False): weightscope does not do what they ask
 

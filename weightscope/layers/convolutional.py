@@ -12,6 +12,7 @@ SPACE = {1: "steps", 2: "height width", 3: "depth height width"}  # the words of
 class Windowed(Spatial):
     """What all convolutional layers share: the windows, the bias and the activation."""
 
+    rounding = "products"
     kernel_size: PerAxis
     strides: PerAxis = 1
     padding: str = "valid"

@@ -16,6 +16,7 @@ from weightscope.user_code import described
 class InputLayer(Layer):
     """Where an input enters the model; the batch axis comes first."""
 
+    rounding = "none"
     formula = "y = x"
     ignored = ("sparse", "input_shape")
     batch_shape: tuple | None = None
@@ -59,6 +60,7 @@ class InputLayer(Layer):
 class Masking(Layer):
     """Masks the steps at which every value equals ``mask_value``, and sets them to zero."""
 
+    rounding = "none"
     formula = "y = x where any(x != mask_value), else 0"
     supports_masking = True
     mask_value: "float | int" = 0.0
@@ -77,6 +79,7 @@ class Masking(Layer):
 class Identity(Layer):
     """Hands its input on."""
 
+    rounding = "none"
     formula = "y = x"
     supports_masking = True
 

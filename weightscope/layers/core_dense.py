@@ -11,6 +11,7 @@ from weightscope.layers.quantization import QuantizedKernel
 class Dense(QuantizedKernel):
     """Every unit is a weighted sum of the last axis of the input."""
 
+    rounding = "products"
     formula = "y = activation(x · kernel + bias)"
     supports_masking = True
     units: int
@@ -48,6 +49,7 @@ def _last_with_first(x, kernel):
 class EinsumDense(QuantizedKernel):
     """A dense layer whose sum runs as an Einstein equation says."""
 
+    rounding = "products"
     formula = "y = activation(einsum(equation, x, kernel) + bias)"
     refuses = ("gptq_unpacked_column_size", "awq_unpacked_column_size")
     equation: str

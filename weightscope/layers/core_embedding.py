@@ -60,11 +60,17 @@ class Embedding(Quantized):
             y = self.as_computed(rows.astype(scale.dtype) / scale[..., None])
         return y + beside["lora"][indices] if "lora" in beside else y
 
+    @property
+    def rounding(self):
+        """Rows are copied; what LoRA adds to them is computed."""
+        return "general" if any("lora" in name for name in self.weights) else "none"
+
 
 @keras_layer
 class ReversibleEmbedding(Embedding):
     """An Embedding that, called with ``reverse=True``, turns vectors back into a score for each row of the table."""
 
+    rounding = "general"
     formula = "y = embeddings[x]; with reverse: x · embeddingsᵀ, or x · reverse_embeddings without tie_weights"
     tie_weights: bool = True
     reverse_dtype: "str | None" = None

@@ -82,6 +82,7 @@ class Sized(ImageLayer):
 class Resizing(Sized):
     """Resizes images, as they are, or first cropped or padded to the new aspect ratio."""
 
+    finest = "float32"  # as tf.image.resize returns it
     formula = "y = interpolation of x at (height, width), antialias; crop_to_aspect_ratio or pad_to_aspect_ratio first"
     ignored = ("bounding_box_format", "factor")
     interpolation: str = "bilinear"

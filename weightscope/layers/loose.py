@@ -19,7 +19,7 @@ class Loose(Model):
     def refusal(self):
         return self.config["reason"]
 
-    def walk(self, inputs, masks=None, prefix=""):
+    def walk(self, inputs, masks=None, prefix="", call=None):
         raise NotReplayable(f"model {self.name!r}: {self.refusal()}")
         yield
 

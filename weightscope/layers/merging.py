@@ -51,6 +51,7 @@ def _broadcast(a, b):
 class Add(Merge):
     """The sum of the inputs."""
 
+    rounding = "products"
     formula = "y = x₁ + x₂ + …"
 
     def merge(self, x, masks):
@@ -72,6 +73,7 @@ class Subtract(Merge):
 class Multiply(Merge):
     """The product of the inputs; a masked step of one of them leaves the others as they are."""
 
+    rounding = "products"
     formula = "y = x₁ · x₂ · …"
 
     def merge(self, x, masks):
@@ -86,6 +88,7 @@ class Multiply(Merge):
 class Average(Merge):
     """The mean of the inputs."""
 
+    rounding = "products"
     formula = "y = (x₁ + x₂ + …) / number of inputs"
 
     def merge(self, x, masks):
@@ -96,6 +99,7 @@ class Average(Merge):
 class Extremum(Merge):
     """The base of Maximum and Minimum: a masked step of one input takes its value from the others."""
 
+    rounding = "none"
     choose = None
 
     def merge(self, x, masks):
@@ -129,6 +133,7 @@ class Minimum(Extremum):
 class Concatenate(Layer):
     """The inputs side by side along ``axis``."""
 
+    rounding = "none"
     formula = "y = x₁, x₂, … joined along axis"
     supports_masking = True
     axis: int = -1

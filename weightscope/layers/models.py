@@ -9,6 +9,11 @@ from weightscope.layers.graph import Node, Ref, ends_structure, in_call_order, r
 from weightscope.layers.structure import flatten, flatten_shapes, is_known, map_structure
 
 
+def run_layer(_path, layer, given):
+    """Run a layer on ``given``: args, kwargs, masks and keyword masks; return its outputs and their masks."""
+    return layer.run(*given)
+
+
 class Model(Layer):
     """A graph of calls. Subclasses fill ``layers``, ``nodes`` in call order, ``inputs`` and ``outputs``.
 
@@ -79,10 +84,11 @@ class Model(Layer):
             mask = masks[0] if masks else None
         return args[0] if args else kwargs["inputs"], mask
 
-    def walk(self, inputs, masks=None, prefix=""):
+    def walk(self, inputs, masks=None, prefix="", call=run_layer):
         """Call every node in order, and yield ``(path, outputs)`` as each is done.
 
-        ``inputs``: the structure of arrays the model is called on. What is sent into the generator takes the place of
+        ``inputs``: the structure of arrays the model is called on; ``call``: what calls a layer in the place of
+        ``run_layer``. What is sent into the generator takes the place of
         a node's outputs for the nodes behind it. A node that cannot be replayed yields the NotReplayable instead, and
         so does all that needs it. A value is dropped after its last reader. Returns (outputs, masks).
         """
@@ -94,7 +100,7 @@ class Model(Layer):
             if node.path in given:
                 outputs, out_masks = given[node.path]
             else:
-                outputs, out_masks = yield from _call(node, values, path)
+                outputs, out_masks = yield from _call(node, values, path, call)
             replacement = yield path, outputs
             outputs = outputs if replacement is None else replacement
             values[node.path] = _paired(node, outputs, out_masks)
@@ -179,7 +185,7 @@ def _paired(node, outputs, masks):
     return list(zip(leaves, flatten(masks) + [None] * len(leaves)))  # as in Keras, the masks may be fewer
 
 
-def _call(node, values, path):
+def _call(node, values, path, call):
     """Call one node on the values so far; a generator, for a model among the layers yields its own nodes."""
     def pick(index):
         def leaf_value(leaf):
@@ -194,8 +200,8 @@ def _call(node, values, path):
         return missing, None
     try:
         if isinstance(node.layer, Model):
-            return (yield from node.layer.walk(*node.layer.argument(args, kwargs, masks), path + "/"))
-        return node.layer.run(args, kwargs, masks, keyword_masks)
+            return (yield from node.layer.walk(*node.layer.argument(args, kwargs, masks), path + "/", call))
+        return call(path, node.layer, (args, kwargs, masks, keyword_masks))
     except NotReplayable as error:
         return _behind(path, error), None
 

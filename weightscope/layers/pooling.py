@@ -26,6 +26,7 @@ class Pooling(Spatial):
 class MaxPooling(Pooling):
     """The base of MaxPooling1D, MaxPooling2D and MaxPooling3D."""
 
+    rounding = "none"
     formula = "y[p] = max(x[p·strides + t]) over the steps t of the window"
     pool = staticmethod(max_pool)
 
@@ -33,6 +34,7 @@ class MaxPooling(Pooling):
 class AveragePooling(Pooling):
     """The base of AveragePooling1D, AveragePooling2D and AveragePooling3D."""
 
+    rounding = "products"
     formula = "y[p] = mean(x[p·strides + t]) over the steps t of the window that lie inside x"
     pool = staticmethod(average_pool)
 
@@ -96,6 +98,7 @@ class GlobalPooling(Spatial):
 class GlobalMaxPooling(GlobalPooling):
     """The base of GlobalMaxPooling1D, GlobalMaxPooling2D and GlobalMaxPooling3D."""
 
+    rounding = "none"
     formula = "y = max(x) over all positions"
 
     def forward(self, x):
@@ -105,6 +108,7 @@ class GlobalMaxPooling(GlobalPooling):
 class GlobalAveragePooling(GlobalPooling):
     """The base of GlobalAveragePooling1D, GlobalAveragePooling2D and GlobalAveragePooling3D."""
 
+    rounding = "products"
     formula = "y = mean(x) over all positions"
 
     def forward(self, x):
@@ -180,6 +184,7 @@ class AdaptivePooling(Spatial):
 class AdaptiveAveragePooling(AdaptivePooling):
     """The base of AdaptiveAveragePooling1D, AdaptiveAveragePooling2D and AdaptiveAveragePooling3D."""
 
+    rounding = "products"
     formula = "y[p] = mean(x[s]) over the steps s from ⌊p·length/output_size⌋ up to ⌈(p+1)·length/output_size⌉"
     reduce = staticmethod(np.mean)
 
@@ -187,6 +192,7 @@ class AdaptiveAveragePooling(AdaptivePooling):
 class AdaptiveMaxPooling(AdaptivePooling):
     """The base of AdaptiveMaxPooling1D, AdaptiveMaxPooling2D and AdaptiveMaxPooling3D."""
 
+    rounding = "none"
     formula = "y[p] = max(x[s]) over the steps s from ⌊p·length/output_size⌋ up to ⌈(p+1)·length/output_size⌉"
     reduce = staticmethod(np.max)
 

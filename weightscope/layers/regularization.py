@@ -6,6 +6,7 @@ from weightscope.layers.base import Layer, keras_layer
 class WhileTraining(Layer):
     """The base of the layers that do nothing in ``predict``; a call with ``training=True`` is refused."""
 
+    rounding = "none"
     formula = "y = x (it works while training only)"
     supports_masking = True
 

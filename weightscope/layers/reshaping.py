@@ -15,6 +15,7 @@ from weightscope.layers.spatial import PerAxis, Spatial
 class Flatten(Spatial):
     """Lays all axes but batch out in one; with channels_first, the channels go last before."""
 
+    rounding = "none"
     formula = "y = x, all axes but batch in one"
 
     def space_shape(self, x):
@@ -28,6 +29,7 @@ class Flatten(Spatial):
 class Reshape(Layer):
     """Gives the axes behind batch other sizes; the values keep their order."""
 
+    rounding = "none"
     formula = "y = reshape(x, target_shape)"
     target_shape: tuple
 
@@ -46,6 +48,7 @@ class Reshape(Layer):
 class Permute(Layer):
     """Puts the axes behind batch, counted from 1, into another order."""
 
+    rounding = "none"
     formula = "y = transpose(x, dims)"
     dims: tuple
 
@@ -60,6 +63,7 @@ class Permute(Layer):
 class RepeatVector(Layer):
     """Makes a sequence of n times the same vector."""
 
+    rounding = "none"
     formula = "y[step] = x for n steps"
     n: int
 
@@ -76,6 +80,8 @@ class PairPerAxis(tuple):
 
 class Border(Spatial):
     """The base of what is cut from or put around space: two numbers, (before, after), for each axis."""
+
+    rounding = "none"
 
     def setting(self, name, annotation, value):
         """Read ``PairPerAxis`` settings: one number for all, a number or a pair for each axis."""
@@ -173,6 +179,7 @@ class ZeroPadding3D(ZeroPadding):
 class UpSampling(Spatial):
     """The base of UpSampling1D, UpSampling2D and UpSampling3D."""
 
+    rounding = "none"
     formula = "y = x, every position repeated size times"
     size: PerAxis = 2
 
@@ -195,6 +202,8 @@ class UpSampling1D(UpSampling):
 class UpSampling2D(UpSampling):
     """Enlarges an image by whole factors."""
 
+    rounding = "general"
+    finest = "float32"  # as tf.image.resize returns it
     formula = "y = x enlarged size times by interpolation"
     rank = 2
     interpolation: str = "nearest"

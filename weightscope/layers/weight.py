@@ -69,6 +69,9 @@ class Weight:
         """Tell whether an array of this shape may be this weight."""
         return len(self.axes.split()) == len(shape)
 
+    def __deepcopy__(self, _memo):
+        return self  # a copy of a layer reads the same arrays
+
     def __repr__(self):
         return f"<Weight {self.name} ({self.axes}) {self.shape}>"
 

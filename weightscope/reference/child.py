@@ -38,7 +38,7 @@ def main(folder):
         inputs = [np.load(folder / f"input_{i}.npy", mmap_mode="r") for i in range(request["inputs"])]
         say("loaded", version=keras.version)
         stage = "run"
-        _serve(keras, inputs, request["batch_size"], folder, say)
+        _serve(keras, inputs, request, folder, say)
     except Unreadable as error:
         say("unreadable", message=str(error))
     except Exception as error:  # whatever Keras raises, the parent must hear of it
@@ -57,7 +57,8 @@ def _one_line(error):
     return text if len(text) <= 400 else text[:397] + "..."
 
 
-def _serve(keras, inputs, batch_size, folder, say):
+def _serve(keras, inputs, request, folder, say):
+    batch_size, twin = request["batch_size"], None
     keras.reset()
     say("predicted", dtypes=write_arrays(folder / "predicted.bin", keras.predict(inputs, batch_size)))
     keras.reset()
@@ -65,9 +66,37 @@ def _serve(keras, inputs, batch_size, folder, say):
     starts = iter(range(0, len(inputs[0]), batch_size))
     for _ in sys.stdin:
         start = next(starts)
-        nodes = probe([x[start:start + batch_size] for x in inputs])
-        dtypes = write_arrays(folder / "batch.bin", [leaf for leaves in nodes.values() for leaf in leaves])
-        say("batch", nodes=[[path, len(leaves)] for path, leaves in nodes.items()], dtypes=dtypes)
+        batch = [x[start:start + batch_size] for x in inputs]
+        say("batch", **_written(folder / "batch.bin", probe(batch)))
+        if request["twin"]:  # while the parent replays
+            twin = twin or _Twin(keras)
+            say("twin", **twin.run(batch, folder / "twin.bin"))
+
+
+class _Twin:
+    """The model in float64; the first thing that goes wrong with it is the reason why there is none."""
+
+    def __init__(self, keras):
+        self._reason, self._probe = "", None
+        try:
+            twin = keras.twin()
+            twin.reset()
+            self._probe = twin.probe()
+        except Exception as error:  # whatever Keras raises
+            self._reason = _one_line(error)
+
+    def run(self, batch, path):
+        """Return the facts of an answer: where the arrays are, or the reason why there are none."""
+        try:
+            return {"reason": self._reason} if self._reason else _written(path, self._probe(batch))
+        except Exception as error:
+            self._reason = _one_line(error)
+            return {"reason": self._reason}
+
+
+def _written(path, nodes):
+    dtypes = write_arrays(path, [leaf for leaves in nodes.values() for leaf in leaves])
+    return {"nodes": [[path, len(leaves)] for path, leaves in nodes.items()], "dtypes": dtypes}
 
 
 if __name__ == "__main__":

@@ -17,10 +17,11 @@ INSTALL = {"keras": "pip install 'keras-weightscope[tensorflow]'",
 @dataclass(frozen=True)
 class Reference:
     """Which Keras to ask: ``kind`` is "keras", "tf_keras" or "auto"; ``custom_objects`` are paths of your own Python
-    files with the classes and functions that it needs to load the model."""
+    files with the classes and functions that it needs to load the model; ``twin``: whether to run it in float64 too."""
 
     kind: str = "auto"
     custom_objects: tuple = ()
+    twin: bool = True
 
 
 def start(model, inputs, batch_size=32, reference=Reference()):
@@ -30,7 +31,7 @@ def start(model, inputs, batch_size=32, reference=Reference()):
     that was asked for is installed.
     """
     safety.check(model, reference.custom_objects)
-    return Referee(model, reference, lambda kind: Run(kind, model.saved, inputs, batch_size, reference.custom_objects))
+    return Referee(model, reference, lambda kind: Run(kind, model.saved, inputs, batch_size, reference))
 
 
 class Referee:
@@ -46,6 +47,7 @@ class Referee:
         every = ("tf_keras", "keras") if self._other_meaning else ("keras", "tf_keras")
         self._waiting = list(every if reference.kind == "auto" else (reference.kind,))
         self.notes, self._failures = [], []
+        self.asks_twin, self.no_twin = reference.twin, ""
         self._start_next()
 
     def ready(self):
@@ -64,6 +66,12 @@ class Referee:
     def batch(self):
         """Run the next batch, and return the Trace of it."""
         return self._current.batch()
+
+    def twin(self):
+        """Return the Trace of the same batch in float64, or None; then ``no_twin`` says why."""
+        found = self._current.twin()
+        self.no_twin = self._current.no_twin
+        return found
 
     def __enter__(self):
         return self

@@ -1,5 +1,7 @@
 """Keras 3 in the child: how it loads, predicts, and lets every call be watched."""
 
+from contextlib import contextmanager
+
 import numpy as np
 
 from weightscope.reference.noting import Notes, calls
@@ -16,12 +18,30 @@ class Keras3:
 
     def load(self, path, own):
         """Load the model, with the user's ``{name: class or function}``; code of the file itself is refused."""
-        self._model = self._keras.saving.load_model(path, own, compile=False, safe_mode=True)
+        self._read = lambda: self._keras.saving.load_model(path, own, compile=False, safe_mode=True)
+        self._model = self._read()
 
     def build(self, config, weights, own):
         """Build the model from the JSON text of its config, and load the weights of another file into it."""
-        self._model = self._keras.models.model_from_json(config, own)
-        self._model.load_weights(weights)
+        def read():
+            model = self._keras.models.model_from_json(config, own)
+            model.load_weights(weights)
+            return model
+
+        self._read, self._model = read, read()
+
+    def twin(self):
+        """Return the same model with every float policy ``float64``, and the same weights: they are cast exactly.
+
+        Raises ValueError for one whose numbers are not floats alone: quantized layers keep whole numbers.
+        """
+        if any(getattr(layer, "quantization_mode", None) for layer in self._model._flatten_layers()):
+            raise ValueError("its quantized layers have no float64")
+        other = Keras3()
+        other._read = self._read
+        with _float64(self._keras):
+            other._model = self._read()
+        return other
 
     def predict(self, inputs, batch_size):
         """Return the flat list of what ``model.predict`` gives."""
@@ -44,6 +64,29 @@ class Keras3:
         if isinstance(self._model, self._keras.Sequential):
             return inputs[0]
         return self._keras.tree.pack_sequence_as(self._model.input, inputs)
+
+
+@contextmanager
+def _float64(keras):
+    """While entered, layers and inputs are made in ``float64`` where their config says another float."""
+    from keras.src import dtype_policies
+
+    policy_of, begin = dtype_policies.get, keras.layers.InputLayer.__init__
+
+    def get(identifier):
+        policy = policy_of(identifier)
+        return policy_of("float64") if "float" in str(policy.compute_dtype) else policy
+
+    def begin_in_float64(layer, *args, **kwargs):
+        if "float" in str(kwargs.get("dtype") or "float"):
+            kwargs["dtype"] = "float64"
+        begin(layer, *args, **kwargs)
+
+    dtype_policies.get, keras.layers.InputLayer.__init__ = get, begin_in_float64
+    try:
+        yield
+    finally:
+        dtype_policies.get, keras.layers.InputLayer.__init__ = policy_of, begin
 
 
 def _tensor(array):

@@ -24,11 +24,11 @@ class Run:
     """One run of Keras 3 or tf_keras. A context manager: leaving it ends the child and removes its files.
 
     ``kind``: "keras" or "tf_keras"; ``saved``: what was read from the file; ``inputs``: a flat list of arrays in the
-    model's order; ``custom_objects``: paths of the user's own Python files, which the child runs before it loads the
-    model. Keras imports and loads as soon as this is made.
+    model's order; ``reference``: the Reference it was asked as. Keras imports and loads as soon as this is made.
+    ``no_twin``: why there is no twin in float64, "" where there is one.
     """
 
-    def __init__(self, kind, saved, inputs, batch_size, custom_objects=()):
+    def __init__(self, kind, saved, inputs, batch_size, reference):
         self._path, self._name = saved.path, {"keras": "Keras"}.get(kind, kind)
         self._folder = tempfile.TemporaryDirectory(prefix="weightscope-")
         folder = Path(self._folder.name)
@@ -36,7 +36,9 @@ class Run:
             np.save(folder / f"input_{index}.npy", storable(array))
         request = {"kind": kind, "model": self._link(saved, folder), "inputs": len(inputs), "batch_size": batch_size,
                    "config": json.dumps(saved.config) if saved.keeps_weights_only else None,
-                   "custom_objects": [str(Path(path).resolve()) for path in custom_objects]}
+                   "twin": reference.twin,
+                   "custom_objects": [str(Path(path).resolve()) for path in reference.custom_objects]}
+        self.no_twin = ""
         (folder / "request.json").write_text(json.dumps(request))
         self._log = open(folder / "log.txt", "wb")
         root = str(Path(__file__).resolve().parent.parent.parent)
@@ -67,8 +69,16 @@ class Run:
         """Run the next batch, and return the Trace of it: every call's outputs."""
         self._child.stdin.write("next\n")
         self._child.stdin.flush()
-        event = self._next("batch")
-        arrays = iter(read_arrays(self._at("batch.bin"), event["dtypes"]))
+        return self._trace(self._next("batch"), "batch.bin")
+
+    def twin(self):
+        """Return the Trace of the same batch, run in float64; None, with ``no_twin``, where that cannot be done."""
+        event = self._next("twin")
+        self.no_twin = event.get("reason", "")
+        return None if self.no_twin else self._trace(event, "twin.bin")
+
+    def _trace(self, event, name):
+        arrays = iter(read_arrays(self._at(name), event["dtypes"]))
         trace = Trace()
         for path, count in event["nodes"]:
             outputs = [next(arrays) for _ in range(count)]

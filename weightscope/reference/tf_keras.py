@@ -30,6 +30,10 @@ class TfKeras:
         if status is not None:  # of a checkpoint, which may hold more: the state of an optimizer
             status.assert_existing_objects_matched().expect_partial()
 
+    def twin(self):
+        """Raise ValueError: only Keras 3 makes a twin in float64."""
+        raise ValueError("tf_keras is run in the model's own dtypes only")
+
     def predict(self, inputs, batch_size):
         """Return the flat list of what ``model.predict`` gives."""
         predicted = self._model.predict(self._packed(inputs), batch_size=batch_size, verbose=0)

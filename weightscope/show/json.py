@@ -23,11 +23,13 @@ A comparison (``"report": "verify"``)::
 
     verdict     agrees, diverges or unchecked;  exit_code, samples, reference, notes [str], summary [str];
                 partial: whether the reference offers some values only, compared: how many rows it has one for
-    tolerance   rtol, atol; null where the default of the dtype holds
+    tolerance   rtol, atol; null where the budgets for rounding decide
+    function    asked: whether all was run in float64 too; reason: why not (str or null); same: the answer, or null
     first       path of the first layer that diverges, or null
-    rows        [path, class_name, shape, verdict, reason, isolated, chained]
+    rows        [path, class_name, shape, verdict, reason, function, isolated, chained]; function is the gap in float64
     outputs     [gap]
-    gap         absolute, relative, index, ours, theirs, within, values, problem; or null where nothing was compared
+    gap         absolute, relative, index, ours, theirs, within, used (share of what is allowed), ulps, edges, values,
+                problem; or null where nothing was compared
 
 Layer classes (``"report": "layers"``), and one of them (``"report": "layer"``)::
 
@@ -158,6 +160,7 @@ def comparison(result, file, limit=None):
         "partial": result.partial,
         "compared": len(result.compared),
         "tolerance": {"rtol": result.tolerance.rtol, "atol": result.tolerance.atol},
+        "function": {"asked": not result.no_twin, "reason": result.no_twin or None, "same": result.same_function},
         "first": result.first.path if result.first else None,
         "summary": sentence(result),
         "rows": [row if isinstance(row, int) else _row(row) for row in chosen_rows(result.rows, limit)],
@@ -168,14 +171,16 @@ def comparison(result, file, limit=None):
 
 def _row(row):
     return {"path": row.path, "class_name": row.class_name, "shape": shape_list(row.shape), "verdict": row.verdict,
-            "reason": row.reason, "isolated": _gap(row.isolated), "chained": _gap(row.chained)}
+            "reason": row.reason, "function": _gap(row.function), "isolated": _gap(row.isolated),
+            "chained": _gap(row.chained)}
 
 
 def _gap(found):
     if found is None:
         return None
     return {"absolute": found.absolute, "relative": found.relative, "index": list(found.index), "ours": found.ours,
-            "theirs": found.theirs, "within": found.within, "values": found.values, "problem": found.problem}
+            "theirs": found.theirs, "within": found.within, "used": found.used, "ulps": found.ulps,
+            "edges": found.edges, "values": found.values, "problem": found.problem}
 
 
 def classes(entries, file):

@@ -7,7 +7,7 @@ from weightscope.show.classes import by_family, sections
 from weightscope.show.names import printable
 from weightscope.show.values import array_text, blocks_of_values, statistics
 from weightscope.show.verdict import ABSENT, chosen_rows, sentence
-from weightscope.show.wording import axes_text, counted, difference_text, number_text, shape_text
+from weightscope.show.wording import axes_text, counted, difference_text, number_text, shape_text, share_text
 
 SPECIAL = re.compile(r"[!\"#$%&'*+/:<>?@\[\\\]^_`{|}~]|www")  # what Markdown, HTML or GitHub may read as more
 HEADS = {"settings": ("name", "kind", ""), "weights": ("weight", "axes", ""), "parts": ("attribute", "class")}
@@ -145,7 +145,7 @@ def comparison(result, file, limit=None):
         else:
             rows.append((code(row.path), code(row.class_name), code(shape_text(row.shape)), *_differences(row),
                          row.verdict + (f": {prose(row.reason)}" if row.reason else "")))
-    heads = ("layer", "class", "output shape", "alone, absolute", "relative", "chained, absolute", "relative",
+    heads = ("layer", "class", "output shape", "float64, used", "deployed, used", "alone, largest", "chained, largest",
              "verdict")
     lines = [f"**{word}**: {prose(told)}", "", *table(heads, rows, {3, 4, 5, 6}), ""]
     lines += [f"- {prose(line)}" for line in [*rest, *result.notes]]
@@ -153,9 +153,10 @@ def comparison(result, file, limit=None):
 
 
 def _differences(row):
+    for found in (row.function, row.isolated):
+        yield ABSENT if found is None else share_text(found.used)
     for found in (row.isolated, row.chained):
         yield ABSENT if found is None else difference_text(found.absolute)
-        yield ABSENT if found is None else difference_text(found.relative)
 
 
 def classes(entries, file):

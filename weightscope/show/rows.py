@@ -3,7 +3,7 @@
 from weightscope.show.names import printable
 from weightscope.show.text import plain
 from weightscope.show.verdict import ABSENT, chosen_rows, sentence
-from weightscope.show.wording import counted, difference_text, shape_text
+from weightscope.show.wording import counted, difference_text, shape_text, share_text
 
 NUMBER, VERDICT = 9, 13  # widths of a column of differences, and of verdicts
 STYLES = {"agrees": "green", "diverges": "bold red"}
@@ -12,12 +12,14 @@ STYLES = {"agrees": "green", "diverges": "bold red"}
 def comparison(result, page, limit=None):
     """Write a Comparison on a Page of ``show.text``.
 
-    ``limit``: the most rows to show; rows that do not agree are always shown. Each row has the largest absolute and
-    relative difference, first of the layer alone (fed with the reference's values), then chained (fed with ours).
+    ``limit``: the most rows to show; rows that do not agree are always shown. Each row has the share of what rounding
+    may do that the layer alone, fed with the reference's values, uses in float64, and in its own dtype; and the largest
+    difference, of the layer alone and chained, fed with our values.
     """
     left = page.width - 4 * NUMBER - 1 - VERDICT
-    page.line(" " * left + "alone".rjust(NUMBER) + "chained".rjust(2 * NUMBER))
-    _columns(page, left, [("layer", "")], ["absolute", "relative"] * 2, "verdict")
+    page.line(" " * left + "float64".rjust(NUMBER) + "deployed".rjust(NUMBER) + "alone".rjust(NUMBER)
+              + "chained".rjust(NUMBER))
+    _columns(page, left, [("layer", "")], ["used", "used", "largest", "largest"], "verdict")
     for row in chosen_rows(result.rows, limit):
         if isinstance(row, int):
             page.line(f"… {counted(row, 'row')} more, which {'agree' if row > 1 else 'agrees'}")
@@ -38,9 +40,8 @@ def _style(verdict):
 
 def _row(page, left, row):
     title = [(printable(row.path), "bold"), (printable(row.class_name), "cyan"), (shape_text(row.shape), "green")]
-    numbers = []
-    for found in (row.isolated, row.chained):
-        numbers += [ABSENT] * 2 if found is None else map(difference_text, (found.absolute, found.relative))
+    numbers = [ABSENT if found is None else share_text(found.used) for found in (row.function, row.isolated)]
+    numbers += [ABSENT if found is None else difference_text(found.absolute) for found in (row.isolated, row.chained)]
     if len(plain(title)) > left:
         page.line(*title)
         title = []

@@ -2,7 +2,7 @@
 
 from weightscope.compare import ATOL_OF_LARGEST, RTOL
 from weightscope.show.names import printable
-from weightscope.show.wording import apart, counted, difference_text
+from weightscope.show.wording import apart, counted, difference_text, share_text
 
 ABSENT = "-"
 
@@ -29,11 +29,34 @@ def chosen_rows(rows, limit):
 
 def sentence(result):
     """Return the verdict of a Comparison as a few lines of text, the first of them the verdict itself."""
-    if result.verdict == "agrees":
-        return [_agrees(result), tolerance_text(result)]
-    if result.verdict == "unchecked":
-        return [_unchecked(result), tolerance_text(result)]
-    return [*_diverges(result), tolerance_text(result)]
+    lines = {"agrees": lambda: [_agrees(result)], "unchecked": lambda: [_unchecked(result)]}.get(
+        result.verdict, lambda: _diverges(result))()
+    return [*lines, *_two_answers(result), *([tolerance_text(result)] if _by_tolerance(result) else [])]
+
+
+def _two_answers(result):
+    """Return a line for each of the two questions: the same function, and within rounding."""
+    rows = [row for row in result.rows if row.function is not None]
+    if rows:
+        worst = max(row.function.used for row in rows)
+        answer = "yes" if result.same_function else "no"
+        lines = [f"same function: {answer}; in float64 each layer alone used at most {share_text(worst)} of what"
+                 " rounding may do"]
+    else:
+        lines = [f"same function: not asked in float64: {result.no_twin}"] if result.no_twin else []
+    judged = [row for row in result.rows if row.isolated is not None]
+    if judged and not _by_tolerance(result):
+        worst = max(judged, key=lambda row: row.isolated.used)
+        answer = "yes" if all(row.isolated.within for row in judged) else "no"
+        lines.append(f"within rounding: {answer}; in its own dtype each layer alone used at most"
+                     f" {share_text(worst.isolated.used)} (layer '{printable(worst.path)}')")
+    edges = sum(found.edges for row in result.rows for found in (row.function, row.isolated) if found is not None)
+    return lines + ([f"on an edge: {counted(edges, 'value')} differ where the function jumps"] if edges else [])
+
+
+def _by_tolerance(result):
+    judged = [row.isolated or row.chained for row in result.compared]
+    return result.tolerance.is_given or not all(found.budgeted for found in judged if found is not None)
 
 
 def _agrees(result):
@@ -72,7 +95,7 @@ def _first(row, theirs):
     if own and row.isolated is None:
         fault = row.reason
     return (f"first at layer '{printable(row.path)}' ({printable(row.class_name)}), {fault}:"
-            f" {gap_text(row.isolated if own and row.isolated else row.chained, theirs)}")
+            f" {gap_text(row.fault, theirs)}")
 
 
 def gap_text(found, theirs="Keras"):

@@ -91,6 +91,17 @@ def difference_text(number):
     return "0" if number == 0 else f"{number:.1e}" if math.isfinite(number) else str(number)
 
 
+def share_text(share):
+    """Return the share of a budget that a difference uses in percent; how many times it is, far beyond it."""
+    if share == 0:
+        return "0"
+    if share < 5e-4:
+        return "<0.1%"
+    if share < 10:
+        return f"{share:.1%}" if share < 0.0995 else f"{share:.0%}"
+    return f"{share:.0f}×" if share < 1e5 else f"{share:.0e}×".replace("e+0", "e") if math.isfinite(share) else "∞"
+
+
 def apart(one, other):
     """Return two numbers as text with at least six digits, and as many more as it takes to tell them apart."""
     for digits in range(6, 18):

@@ -1,0 +1,183 @@
+"""How far apart rounding alone can take two right computations of one call of a layer: its budget.
+
+Standard error analysis (Higham, Accuracy and Stability of Numerical Algorithms, 2002, ch. 3; Higham & Mary, "A new
+approach to probabilistic rounding error analysis", SIAM J. Sci. Comput. 41(5), 2019, for the square root). With u half
+the distance from 1 to the next number of the dtype, the budget of an output is ``ROUNDINGS · √k · u · magnitude``:
+
+- ``none``: what a layer only moves, or picks out, is not rounded: the magnitude is 0;
+- ``products``: a sum of products has |x| · |W| + |b|, which is the same layer on absolute values, times the steepest
+  slope of the activation;
+- ``general``: the derivative along random directions, in which every input and weight moves by its own size, found by
+  differences; the largest of a sample stands for all of it, beside its largest output.
+
+k is the number of terms of a sum, taken as min(n, BLOCK) + n / BLOCK: sums are made block by block. Assumed is that
+roundings are mean-independent, and that Keras sums so; what is measured is in the tests.
+"""
+
+import copy
+import math
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from weightscope.kernels.short_floats import dtype_name
+from weightscope.layers.formula import Activation
+from weightscope.layers.models import run_layer
+from weightscope.layers.running import FLOATS, MISFITS
+from weightscope.layers.structure import flatten, map_structure
+
+ROUNDINGS, BLOCK = 4, 256
+SHIFTS = 2.0**-22, 2.0**-40  # how far, relatively, inputs and weights are moved to see what follows
+UNITS = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
+SMALLEST = {"float16": 2.0**-24}  # below it numbers are lost; others may lose all that is not normal
+# The steepest slope of each activation; 1 for those not listed. Softmax and exponential have their own.
+SLOPES = {"gelu": 1.13, "silu": 1.1, "swish": 1.1, "mish": 1.09, "hard_silu": 1.5, "hard_swish": 1.5, "selu": 1.76,
+          "squareplus": 1.0, "hard_sigmoid": 1.0}
+
+
+@dataclass
+class Budget:
+    """What the budgets of one call follow from: an array for each output, flat.
+
+    ``terms``: the longest sum; ``magnitude``: as above; ``coarse``: the same, seen from a distance of a float32's
+    roundings; ``jump``: by how much an output changes however little is moved, where the function jumps; ``finest``:
+    the longest float that Keras computes the call in.
+    """
+
+    terms: int
+    magnitude: list
+    coarse: list
+    jump: list
+    finest: str = "float64"
+
+    def of(self, dtype, index=0, coarse=False):
+        """Return the budget of output ``index`` in a dtype, an array of its shape."""
+        grown = min(self.terms, BLOCK) + self.terms / BLOCK
+        magnitude = (self.coarse if coarse else self.magnitude)[index]
+        smallest = SMALLEST.get(dtype, float(np.finfo("float32").tiny if dtype != "float64" else np.finfo(dtype).tiny))
+        return ROUNDINGS * math.sqrt(grown) * UNITS.get(dtype, 0.0) * magnitude + smallest * (magnitude > 0)
+
+
+class Dtypes(dict):
+    """``{path: the shortest dtype of what a layer is given and computes in}``, filled by calling it in a replay.
+
+    ``own``: ``{layer: its compute dtype}``, whatever it runs in now; ``call``: what calls the layers.
+    """
+
+    def __init__(self, own, call=run_layer):
+        super().__init__()
+        self._own, self._call = own, call
+
+    def __call__(self, path, layer, given):
+        """Note the dtype, and run the layer."""
+        names = [dtype_name(leaf.dtype) for leaf in flatten(given[:2]) if isinstance(leaf, np.ndarray)]
+        names += [self._own.get(part) for part in layer.with_parts()]
+        self[path] = max(names, key=lambda name: UNITS.get(name, 0.0), default=None)
+        return self._call(path, layer, given)
+
+
+class Budgets(dict):
+    """``{path: Budget}``, filled by calling it in the place of ``run_layer`` in a replay in float64."""
+
+    def __init__(self):
+        super().__init__()
+        self._copies, self._random = {}, np.random.default_rng(0)
+
+    def __call__(self, path, layer, given):
+        """Run the layer and note the budget of what it returns."""
+        outputs, masks = layer.run(*given)
+        self[path] = self._budget(layer, given, [np.asarray(leaf) for leaf in flatten(outputs)])
+        self[path].finest = min((part.finest for part in layer.with_parts()), key=FLOATS.index)
+        return outputs, masks
+
+    def _budget(self, layer, given, outputs):
+        none = [np.zeros(leaf.shape) for leaf in outputs]
+        if layer.rounding == "none" or not any(leaf.dtype.kind in "fc" for leaf in outputs):
+            return Budget(1, none, none, none)
+        terms = _terms(layer, given)
+        if layer.rounding == "products":
+            magnitude = self._of_products(layer, given, outputs)
+            return Budget(terms, magnitude, magnitude, none)
+        near, far = ([self._moved(layer, given, outputs, shift) for _ in range(2)] for shift in SHIFTS[::-1])
+        smooth = [_whole_sample(np.minimum(*leaves), y) for *leaves, y in zip(_largest(near), _largest(far), outputs)]
+        coarse = [_whole_sample(leaf, y) for leaf, y in zip(_largest(far), outputs)]
+        jump = [np.minimum(a * SHIFTS[1], b * SHIFTS[0]) for a, b in zip(_largest(near), _largest(far))]
+        return Budget(terms, smooth, coarse, jump)
+
+    def _of_products(self, layer, given, outputs):
+        plain = self._copy(layer)
+        plain.arrays = lambda: {name: _sizes(array) for name, array in layer.arrays().items()}
+        activation = getattr(layer, "activation", None)
+        if activation is not None:
+            plain.activation = Activation("linear")
+        args, kwargs, *masks = given
+        sums = flatten(plain.run(map_structure(_sizes, args), map_structure(_sizes, kwargs), *masks)[0])
+        return [_through(activation, magnitude, y) for magnitude, y in zip(sums, outputs)]
+
+    def _moved(self, layer, given, outputs, shift):
+        """Return by how much outputs change, in multiples of the shift, when inputs and weights are moved by it."""
+        moved = self._copy(layer)
+        move = partial(self._move, shift=shift)
+        for part, own in zip(moved.with_parts(), layer.with_parts()):
+            part.arrays = lambda own=own: {name: move(array) for name, array in own.arrays().items()}
+        args, kwargs, *masks = given
+        try:
+            found = flatten(moved.run(map_structure(move, args), map_structure(move, kwargs), *masks)[0])
+        except MISFITS:  # moved inputs may be none that it takes
+            return [np.zeros(leaf.shape) for leaf in outputs]
+        return [_change(a, b) / shift for a, b in zip(found, outputs)]
+
+    def _move(self, leaf, shift):
+        if not (isinstance(leaf, np.ndarray) and leaf.dtype.kind == "f"):
+            return leaf
+        return leaf * (1 + shift * self._random.choice((-1.0, 1.0), leaf.shape))
+
+    def _copy(self, layer):
+        if layer not in self._copies:
+            self._copies[layer] = copy.deepcopy(layer)
+        return self._copies[layer]
+
+
+def _terms(layer, given):
+    """Return an upper bound of the terms in a sum: those of its kernel or, without one, the values of a sample."""
+    kernels = [math.prod(weight.shape[:-1]) for part in layer.with_parts() for weight in part.weights.values()
+               if weight.shape]
+    arrays = [leaf for leaf in flatten(given[:2]) if isinstance(leaf, np.ndarray) and leaf.ndim]
+    sample = [leaf.size // max(len(leaf), 1) for leaf in arrays]
+    return max([1, *(kernels if layer.rounding == "products" and kernels else kernels + sample)])
+
+
+def _sizes(leaf):
+    return np.abs(leaf) if isinstance(leaf, np.ndarray) and leaf.dtype.kind in "fi" else leaf
+
+
+def _through(activation, magnitude, y):
+    """Return the magnitude behind an activation, y being what it returns."""
+    name = getattr(activation, "name", "linear")
+    if name == "softmax":
+        return y * (1 + 2 * magnitude.max(axis=-1, keepdims=True))
+    if name == "exponential":
+        return y * (1 + magnitude)
+    if name.startswith("log_soft"):
+        return 2 * magnitude.max(axis=-1, keepdims=True) + np.abs(y)
+    return SLOPES.get(name, 1.0) * magnitude + np.abs(y)
+
+
+def _change(moved, y):
+    if moved.shape != y.shape or y.dtype.kind not in "fc":
+        return np.zeros(y.shape)
+    with np.errstate(all="ignore"):
+        return np.nan_to_num(np.abs(moved - y), nan=0.0, posinf=0.0)
+
+
+def _largest(runs):
+    return [np.maximum.reduce(leaves) for leaves in zip(*runs)]
+
+
+def _whole_sample(change, y):
+    """Return for every value of a sample the largest change in it and the largest finite value of y."""
+    axes = tuple(range(1, y.ndim))
+    size = np.abs(y, where=np.isfinite(y), out=np.zeros(y.shape)) if y.dtype.kind == "f" else np.zeros(y.shape)
+    return np.broadcast_to(np.max(change, axis=axes, keepdims=True, initial=0)
+                           + np.max(size, axis=axes, keepdims=True, initial=0), y.shape)

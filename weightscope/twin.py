@@ -1,0 +1,28 @@
+"""A loaded model's replay in float64, whatever its dtype policies say: the same weights, cast exactly."""
+
+from contextlib import contextmanager
+
+from weightscope.layers.models import Model
+from weightscope.layers.running import FLOATS
+
+
+def reason_against(model):
+    """Return why a model has no float64 of its own, or None: quantized layers compute in whole numbers."""
+    held = next((layer for layer in model.with_parts() if layer.quantizes_now or layer.rounds_to), None)
+    return held and f"layer {held.name!r} computes in few bits"
+
+
+@contextmanager
+def in_float64(model):
+    """While entered, every layer of the model computes in float64. Gives ``{layer: the dtype it has else}``."""
+    layers = list(model.with_parts())
+    layers += [entry for layer in layers if isinstance(layer, Model) for entry in layer.input_layers]
+    before = [(layer, layer.policy, layer.compute_dtype) for layer in dict.fromkeys(layers)]
+    for layer, _, dtype in before:
+        if dtype in FLOATS:
+            layer.policy = layer.compute_dtype = "float64"
+    try:
+        yield {layer: dtype for layer, _, dtype in before}
+    finally:
+        for layer, policy, dtype in before:
+            layer.policy, layer.compute_dtype = policy, dtype
