@@ -3,6 +3,7 @@
 # make quick  the tests that need no Keras, on a machine without it
 # make check  ruff, mypy, the floors, a fresh README
 # make samples, make bench
+# make bench-verdict   faults injected into models: how many are found, named, and falsely alarmed about
 # make real   counts over a folder of public model files, for the README: REAL=folder
 # make soak   random models and all of keras.applications against Keras, for long: SOAK='--examples 1000 --seed 7'
 PYTHON ?= python3
@@ -12,7 +13,7 @@ LIGHT := .venv-light
 BIN := $(VENV)/bin
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test quick check samples bench real soak clean
+.PHONY: demo test quick check samples bench bench-verdict real soak clean
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -53,6 +54,9 @@ bench: $(VENV)/.ready
 
 soak: $(VENV)/.ready
 	$(BIN)/python tests/soak.py $(SOAK)
+
+bench-verdict: $(VENV)/.ready
+	$(BIN)/python tests/bench_verdict.py $(VERDICT)
 
 real: $(VENV)/.ready
 	$(BIN)/python tests/real_models_table.py $(REAL)

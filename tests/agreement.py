@@ -2,7 +2,7 @@
 
 A Case says which Keras layer, on which input, with which settings. Everything expected comes from live Keras: the
 weights' names and order, the shape, masking, and the outputs of ``predict``. The same model is saved in every format
-and read back with nothing left over.
+and read back with nothing left over, and ``verify`` finds no call outside its budget for rounding.
 """
 
 import os
@@ -13,6 +13,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 import keras
 import numpy as np
+from judging import stay_within_budget
 
 from weightscope import binding, files, loading, replaying
 from weightscope.kernels.short_floats import to_bfloat16
@@ -55,7 +56,8 @@ def cases(*found):
 def agrees_with_keras(case, folder, tolerance=None):
     """Hold weightscope against Keras on a Case, in all file formats; return (our output, Keras' output)."""
     model, x, keras_layer = _keras_model(case)
-    theirs = model.predict(x if len(x) > 1 else x[0], verbose=0)
+    inputs = x if len(x) > 1 else x[0]
+    theirs = model.predict(inputs, verbose=0)
     ours = None
     for path in saved(model, folder):
         opened = loading.load(path)
@@ -64,12 +66,14 @@ def agrees_with_keras(case, folder, tolerance=None):
             layer = next(layer for layer in opened.layers if layer.name == keras_layer.name)
             _agree_on_words(layer, keras_layer)
             _agree_on_shapes(opened, model, x, theirs)
-            trace = replaying.replay(opened, x if len(x) > 1 else x[0])
+            trace = replaying.replay(opened, inputs)
             assert not trace.missing, trace.missing
             ours = trace.output
             _agree_on_masks(opened, model, x)
     _weights_file_binds(model, path.parent, keras_layer)
     assert_close(ours, theirs, tolerance)
+    if isinstance(case.layer, str):  # Keras loads its own classes
+        stay_within_budget(folder / "model.keras", inputs)
     return ours, theirs
 
 

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import pytest
 from agreement import TOLERANCE
+from judging import stay_within_budget
 
 from weightscope import loading, replaying
 from weightscope.layers.structure import flatten, flatten_shapes
@@ -130,6 +131,8 @@ def agree_with_keras(cases, folder, in_model=True):
         except (AssertionError, TypeError, ValueError) as error:
             wrong.append(f"{case}: {type(error).__name__} {' '.join(str(error).split())[:300]}")
     assert not wrong, "\n".join(wrong)
+    if in_model:
+        stay_within_budget(folder / "model.keras", values)
     return list(zip(trace.output, theirs))[: len(cases)]
 
 

@@ -23,7 +23,7 @@ FLOORS = {
     "weightscope.rounding": 4, "weightscope.twin": 4,
     "weightscope.replaying": 5, "weightscope.compare": 5, "weightscope.input_files": 5,
     "weightscope.content_hash": 5,
-    "weightscope.reference": 6, "weightscope.inputs": 6,
+    "weightscope.causes": 6, "weightscope.reference": 6, "weightscope.inputs": 6,
     "weightscope.verifying": 7, "weightscope.recording": 7, "weightscope.converting": 7,
     "weightscope.show": 8,
     "weightscope.commands": 9,

@@ -10,7 +10,7 @@ import numpy as np
 from weightscope.kernels.short_floats import dtype_name, to_bfloat16
 from weightscope.layers.models import Model
 from weightscope.layers.structure import flatten
-from weightscope.rounding import UNITS, Budgets
+from weightscope.rounding import PARTS, UNITS, Budgets
 
 # Where no budget for rounding is known: |ours - theirs| <= atol + rtol * |theirs|; atol is a share of the largest value
 # of the output, for a sum of large terms that cancel carries their rounding. By the dtype of the reference's output,
@@ -97,7 +97,8 @@ class Difference:
 
     ``function``: both sides in float64, each layer fed with what the reference fed it: is it the same function?
     ``isolated``: so fed too, the reference in the model's own dtypes; ``chained``: ours fed by ours; None where one
-    side has no value. ``verdict``: agrees, diverges (its own fault), inherited (only the input was off), not replayed,
+    side has no value. ``causes``: known mistakes with which the layer gives the other side's values.
+    ``verdict``: agrees, diverges (its own fault), inherited (only the input was off), not replayed,
     or not compared (the reference shows no value here).
     """
 
@@ -109,6 +110,7 @@ class Difference:
     verdict: str
     reason: str = ""
     function: Gap | None = None
+    causes: tuple[str, ...] = ()
 
     @property
     def fault(self):
@@ -208,7 +210,7 @@ def gap_in_budget(ours, theirs, budget, dtype=None, coarse=False):
     ``dtype``: the shortest that the reference's values came through, where that is shorter than their own.
     """
     def allowed(index, array, given):
-        name = max([dtype_name(given.dtype), dtype or ""], key=lambda name: UNITS.get(name, 0.0))
+        name = max([PARTS.get(given.dtype.name, dtype_name(given.dtype)), dtype or ""], key=lambda name: UNITS.get(name, 0.0))
         own = budget.of(name, index, coarse) if index < len(budget.magnitude) else np.zeros(())
         jump = budget.jump[index] if index < len(budget.jump) else np.zeros(())
         return (own, jump) if own.shape == array.shape else (np.zeros(array.shape), np.zeros(array.shape))
@@ -226,8 +228,15 @@ def _gap(ours, theirs, allowed):
         if other is not None:
             one, other = np.asarray(one), np.asarray(other)
             found.append(_no_gap(f"shape {one.shape} against {other.shape}") if one.shape != other.shape
-                         else _array_gap(one, other, *allowed(index, one, other)))
+                         else _pair_gap(one, other, *allowed(index, one, other)))
     return worst_gap(found)
+
+
+def _pair_gap(ours, theirs, allowed, jump):
+    if theirs.dtype.kind != "c":
+        return _array_gap(ours, theirs, allowed, jump)
+    pairs = (ours.real, theirs.real), (ours.imag, theirs.imag)
+    return worst_gap([_array_gap(*pair, allowed, jump) for pair in pairs])
 
 
 def _array_gap(ours, theirs, allowed, jump):
@@ -367,7 +376,8 @@ def joined(parts):
 def _joined_row(rows):
     order = ("agrees", "inherited", "not compared", "not replayed", "diverges")
     worst = max(rows, key=lambda row: order.index(row.verdict))
-    return replace(worst, chained=worst_gap([row.chained for row in rows]),
+    return replace(worst, causes=next((row.causes for row in rows if row.causes), ()),
+                   chained=worst_gap([row.chained for row in rows]),
                    isolated=worst_gap([row.isolated for row in rows]),
                    function=worst_gap([row.function for row in rows]))
 

@@ -30,6 +30,7 @@ from weightscope.layers.structure import flatten, map_structure
 ROUNDINGS, BLOCK = 4, 256
 SHIFTS = 2.0**-22, 2.0**-40  # how far, relatively, inputs and weights are moved to see what follows
 UNITS = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
+PARTS = {"complex64": "float32", "complex128": "float64"}
 SMALLEST = {"float16": 2.0**-24}  # below it numbers are lost; others may lose all that is not normal
 # The steepest slope of each activation; 1 for those not listed. Softmax and exponential have their own.
 SLOPES = {"gelu": 1.13, "silu": 1.1, "swish": 1.1, "mish": 1.09, "hard_silu": 1.5, "hard_swish": 1.5, "selu": 1.76,
@@ -53,6 +54,7 @@ class Budget:
 
     def of(self, dtype, index=0, coarse=False):
         """Return the budget of output ``index`` in a dtype, an array of its shape."""
+        dtype = PARTS.get(dtype, dtype)
         grown = min(self.terms, BLOCK) + self.terms / BLOCK
         magnitude = (self.coarse if coarse else self.magnitude)[index]
         smallest = SMALLEST.get(dtype, float(np.finfo("float32").tiny if dtype != "float64" else np.finfo(dtype).tiny))
@@ -129,7 +131,7 @@ class Budgets(dict):
         return [_change(a, b) / shift for a, b in zip(found, outputs)]
 
     def _move(self, leaf, shift):
-        if not (isinstance(leaf, np.ndarray) and leaf.dtype.kind == "f"):
+        if not (isinstance(leaf, np.ndarray) and leaf.dtype.kind in "fc"):
             return leaf
         return leaf * (1 + shift * self._random.choice((-1.0, 1.0), leaf.shape))
 
@@ -178,6 +180,6 @@ def _largest(runs):
 def _whole_sample(change, y):
     """Return for every value of a sample the largest change in it and the largest finite value of y."""
     axes = tuple(range(1, y.ndim))
-    size = np.abs(y, where=np.isfinite(y), out=np.zeros(y.shape)) if y.dtype.kind == "f" else np.zeros(y.shape)
+    size = np.abs(y, where=np.isfinite(y), out=np.zeros(y.shape)) if y.dtype.kind in "fc" else np.zeros(y.shape)
     return np.broadcast_to(np.max(change, axis=axes, keepdims=True, initial=0)
                            + np.max(size, axis=axes, keepdims=True, initial=0), y.shape)

@@ -5,12 +5,14 @@ from functools import cache
 
 import numpy as np
 
-from weightscope import compare, reference, twin
+from weightscope import causes, compare, reference, twin
 from weightscope.errors import NothingChecked
 from weightscope.layers.models import Model, run_layer
 from weightscope.layers.structure import flatten
-from weightscope.replaying import Trace, as_predict_takes, batches_of, concatenate, replay
+from weightscope.replaying import Trace, as_predict_takes, batches_of, concatenate, replay, steps
 from weightscope.rounding import Budgets, Dtypes
+
+MOST_EXPLAINED = 3  # layers, in a report
 
 
 def verify(model, inputs=None, tolerance=None, batch_size=32, progress=None, against="auto"):
@@ -42,7 +44,7 @@ def verify(model, inputs=None, tolerance=None, batch_size=32, progress=None, aga
         for index, batch in enumerate(batches):
             ours = first if index == 0 else replay(model, batch, states=states[0])
             sides = _sides(model, batch, ours, referee, states)
-            found.add(sides)
+            found.add(sides, batch)
             progress("samples", index + 1, len(batches))
         why_no_twin = why_no_twin or getattr(referee, "no_twin", "")
     notes = [*model.notes, *referee.notes]
@@ -58,9 +60,11 @@ class Found:
         self._model, self._tolerance = model, tolerance
         self.rows, self._ours, self._theirs, self._dtype = [], [], [], None
 
-    def add(self, sides):
-        """Judge one batch."""
-        self.rows.append(compare.traces(self._model, sides, self._tolerance))
+    def add(self, sides, batch):
+        """Judge one batch, and look for the cause of the first faults of all."""
+        rows = compare.traces(self._model, sides, self._tolerance)
+        explain = not any(row.verdict == "diverges" for rows in self.rows for row in rows)
+        self.rows.append(explained(self._model, batch, sides, rows) if explain else rows)
         self._ours.append(None if sides.chained.problem else sides.chained.output)
         self._theirs.append(_outputs_in(self._model, sides.theirs))
         self._dtype = compare.shortest(self._model.with_parts(), sides.theirs)
@@ -82,6 +86,41 @@ class Found:
             kept = [compare.gap(a, b, tolerance).within for a, b in zip(traced, predicted) if b is not None]
             gaps = [replace(found, within=found.within or fine) for found, fine in zip(gaps, kept)]
         return gaps
+
+
+def explained(model, batch, sides, rows):
+    """Return the rows, the first that diverge with the known mistakes that would explain them."""
+    guilty = [row.path for row in rows if row.verdict == "diverges" and row.isolated is not None][:MOST_EXPLAINED]
+    if not guilty or sides.budgets is None:
+        return rows
+    fed = sides.twin[1] if sides.twin else sides.theirs
+    with twin.in_float64(model):
+        found = {path: _causes(model, sides, path, call) for path, call in _calls_of(model, batch, fed, guilty)}
+    return [replace(row, causes=tuple(found.get(row.path, ()))) for row in rows]
+
+
+def _calls_of(model, batch, fed, paths):
+    """Yield ``(path, (layer, what it is given))`` of some calls, each layer fed with the values ``fed``."""
+    calls = {}
+
+    def noted(path, layer, given):
+        calls.update({path: (layer, given)} if path in paths else {})
+        return layer.run(*given)
+
+    for path, _ in steps(model, as_predict_takes(model, batch), fed, call=noted):
+        if path in calls:
+            yield path, calls.pop(path)
+
+
+def _causes(model, sides, path, call):
+    layer, given = call
+    of_twin = sides.twin is not None and path in sides.twin[1]
+    theirs, budget = (sides.twin[1] if of_twin else sides.theirs)[path], sides.budgets[path]
+    shapes = [weight.shape for weight in layer.all_weights()]
+    others = [other for _, other in compare.calls(model) if other is not layer and shapes
+              and other.class_name == layer.class_name and [weight.shape for weight in other.all_weights()] == shapes]
+    rule = causes.judge(budget, budget.finest if of_twin else sides.dtypes.get(path), coarse=not of_twin)
+    return causes.causes_of(layer, given, theirs, rule, dict.fromkeys(others))
 
 
 def _outputs_in(model, trace):

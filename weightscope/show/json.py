@@ -26,7 +26,8 @@ A comparison (``"report": "verify"``)::
     tolerance   rtol, atol; null where the budgets for rounding decide
     function    asked: whether all was run in float64 too; reason: why not (str or null); same: the answer, or null
     first       path of the first layer that diverges, or null
-    rows        [path, class_name, shape, verdict, reason, function, isolated, chained]; function is the gap in float64
+    rows        [path, class_name, shape, verdict, reason, causes [str], function, isolated, chained]; function is the
+                gap in float64
     outputs     [gap]
     gap         absolute, relative, index, ours, theirs, within, used (share of what is allowed), ulps, edges, values,
                 problem; or null where nothing was compared
@@ -171,8 +172,8 @@ def comparison(result, file, limit=None):
 
 def _row(row):
     return {"path": row.path, "class_name": row.class_name, "shape": shape_list(row.shape), "verdict": row.verdict,
-            "reason": row.reason, "function": _gap(row.function), "isolated": _gap(row.isolated),
-            "chained": _gap(row.chained)}
+            "reason": row.reason, "causes": list(row.causes), "function": _gap(row.function),
+            "isolated": _gap(row.isolated), "chained": _gap(row.chained)}
 
 
 def _gap(found):

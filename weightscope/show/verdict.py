@@ -83,6 +83,7 @@ def _unchecked(result):
 def _diverges(result):
     theirs = "the record" if result.partial else "Keras"
     lines = [] if result.first is None else [_first(result.first, theirs)]
+    lines += [_cause(row, theirs) for row in result.rows if row.causes]
     for index, found in enumerate(result.outputs):
         if not found.within:
             lines.append(f"output {index} of predict: {gap_text(found, theirs)}")
@@ -96,6 +97,11 @@ def _first(row, theirs):
         fault = row.reason
     return (f"first at layer '{printable(row.path)}' ({printable(row.class_name)}), {fault}:"
             f" {gap_text(row.fault, theirs)}")
+
+
+def _cause(row, theirs):
+    words = " or ".join(map(printable, row.causes))
+    return f"cause at '{printable(row.path)}': {theirs} gives what it gives with {words}"
 
 
 def gap_text(found, theirs="Keras"):

@@ -65,9 +65,11 @@ def _result_type(dtypes):
 
 
 def tensor(value, dtype=None):
-    """Return a value as TensorFlow makes a tensor of it: Python's numbers become int32 and float32."""
+    """Return a value as TensorFlow makes a tensor of it: Python's numbers become int32 and float32, or the dtype."""
     if not isinstance(value, np.ndarray):
         value = np.asarray(value)
+        if value.dtype.kind == "f" and str(dtype) == "float64":
+            return value
         value = value.astype({"int64": "int32", "float64": FLOATX}.get(value.dtype.name, value.dtype), copy=False)
     return value if dtype is None else cast(value, dtype)
 

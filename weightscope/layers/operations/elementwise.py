@@ -92,7 +92,7 @@ for _name, _function in {
 _of_one("logical_not", np.logical_not, _as_bool)
 
 
-@operation(shape=same)
+@operation(shape=same, finest="float32")
 def round_(x, decimals=0):
     """y = x rounded to decimals places, halves to the even neighbour"""
     x = tensor(x)

@@ -42,7 +42,7 @@ def sized(rule):
 # Sizes and borders.
 
 
-@operation(shape=sized(lambda height, width, channels, size, **_: (*size, channels)))
+@operation(shape=sized(lambda height, width, channels, size, **_: (*size, channels)), finest="float32")
 def resize(images, size, interpolation="bilinear", antialias=False, crop_to_aspect_ratio=False,
            pad_to_aspect_ratio=False, fill_mode="constant", fill_value=0.0, data_format=None):  # fmt: skip
     """y = the images at another size, as interpolation mixes their pixels"""

@@ -59,7 +59,7 @@ def psnr(x1, x2, max_val):
 # Connectionist temporal classification: Graves et al., 2006 (https://www.cs.toronto.edu/~graves/icml_2006.pdf).
 
 
-@operation(shape=lambda target, output, *_, **__: shape_of(output)[:1])
+@operation(shape=lambda target, output, *_, **__: shape_of(output)[:1], finest="float32")
 def ctc_loss(target, output, target_length, output_length, mask_index=0):
     """y = −log of the probability that output, read with blanks (mask_index) and repeats left out, spells target"""
     dtype = result_type(output, "float32")
@@ -86,7 +86,7 @@ def _log_probability(logs, labels, blank):
 
 @operation(shape=lambda inputs, *_, top_paths=1, strategy="greedy", **__: [
     (1 if strategy == "greedy" else top_paths, *shape_of(inputs)[:2]),
-    (shape_of(inputs)[0], 1 if strategy == "greedy" else top_paths)])
+    (shape_of(inputs)[0], 1 if strategy == "greedy" else top_paths)], finest="float32")
 def ctc_decode(inputs, sequence_lengths, strategy="greedy", beam_width=100, top_paths=1, merge_repeated=True,
                mask_index=0):  # fmt: skip
     """y = the labels that inputs spell, −1 behind their end, and how likely they are"""

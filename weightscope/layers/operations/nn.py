@@ -162,7 +162,7 @@ def _shape_of_attention(query, key, value, *_, **__):
     return (*shape_of(query)[:-1], shape_of(value)[-1])
 
 
-@operation(shape=_shape_of_attention)
+@operation(shape=_shape_of_attention, finest="float32")
 def dot_product_attention(query, key, value, bias=None, mask=None, scale=None, is_causal=False, flash_attention=None,
                           attn_logits_soft_cap=None):  # fmt: skip
     """y = softmax(query · key · scale + bias, where the mask allows) · value, head by head"""

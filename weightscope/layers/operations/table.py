@@ -27,9 +27,9 @@ class Operation(Layer):
 
     keeps_samples_apart = False  # a function may sum over any axis, the batch too
 
-    def __init__(self, function, shape_rule, config, name):
-        self.function, self.shape_rule = function, shape_rule
-        self.parameters = inspect.signature(function).parameters
+    def __init__(self, function, shape_rule, finest, config, name):
+        self.function, self.shape_rule, self.finest = function, shape_rule, finest
+        self.parameters = dict(inspect.signature(function).parameters)
         super().__init__(config, name)
         self.policy = self.compute_dtype = "float32"  # an operation casts nothing: a config's dtype is its own setting
         self.options = {key: revived(value) for key, value in config.items() if key != "name"}
@@ -89,15 +89,16 @@ def operations_of(module):
 
     ``@operation(shape=rule)``: the rule is called like the function, with shapes in place of arrays, and returns the
     shape, or a list of shapes, of the outputs. Without one, shapes are found by running the function on zeros.
+    ``finest``: the longest float that Keras computes it in, whatever it is given.
     """
     path = module if "." in module else f"keras.src.ops.{module}"
 
-    def enter(function=None, shape=None, name=None):
+    def enter(function=None, shape=None, name=None, finest="float64"):
         if function is None:
-            return lambda function: enter(function, shape, name)
+            return lambda function: enter(function, shape, name, finest)
 
         def build(config, name):
-            return Operation(function, shape, config, name)
+            return Operation(function, shape, finest, config, name)
 
         add_operation(path, (name or function.__name__).replace("_", ""), build)
         return function

@@ -1,0 +1,299 @@
+"""How good is the verdict? Not a test: ``make bench-verdict``, or
+
+    python tests/bench_verdict.py [--only GLOB ...] [--faults N] [--seed N]
+
+Faults are made on our side of models that Keras runs live, and are looked for as ``verify`` looks: is the layer named
+that has it? The same faults are made on the other side, and the catalogue is asked for the cause. Beside it stands the
+rule that everybody uses, allclose on the outputs. A fault counts where it changes the layer's output in float64 by more
+than its last digits. Then the models as they are, over inputs of many sizes and batches: every alarm is a false one.
+"""
+
+import argparse
+import copy
+import fnmatch
+import os
+import random
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+import keras
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from judging import Live
+
+from weightscope import causes, compare, loading, twin, verifying
+from weightscope.layers.structure import flatten
+from weightscope.replaying import as_predict_takes, replay
+from weightscope.rounding import Budgets
+
+K = keras.layers
+SEEN = 1e-13  # a change of a layer's output, of its largest value, that is more than its last digits
+NAIVE = {"rtol": 1e-5, "atol": 1e-5}
+
+
+def stack(shape, *layers, **settings):
+    return keras.Sequential([keras.Input(shape, **settings), *layers])
+
+
+def mlp(width=64, depth=3, activation="relu"):
+    hidden = [K.Dense(width, activation=activation) for _ in range(depth)]
+    return stack((20,), *hidden, K.Dense(5, activation="softmax"))
+
+
+def convolutions(*layers):
+    return stack((16, 16, 3), *layers, K.GlobalAveragePooling2D(), K.Dense(5))
+
+
+def u_net():
+    x = inputs = keras.Input((16, 16, 3))
+    skip = K.Conv2D(8, 3, padding="same", activation="relu")(x)
+    x = K.Conv2D(16, 3, strides=2, padding="same", activation="relu")(skip)
+    x = K.Conv2DTranspose(8, 3, strides=2, padding="same", activation="relu")(x)
+    x = K.Concatenate()([x, skip])
+    return keras.Model(inputs, K.Conv2D(1, 1, activation="sigmoid")(x))
+
+
+def encoder(blocks=2, width=16):
+    inputs = keras.Input((12,), dtype="int32")
+    x = K.Embedding(50, width)(inputs)
+    for _ in range(blocks):
+        x = K.LayerNormalization(epsilon=1e-6)(K.Add()([x, K.MultiHeadAttention(4, 4)(x, x)]))
+        x = K.LayerNormalization(epsilon=1e-6)(K.Add()([x, K.Dense(width)(K.Dense(4 * width, activation="gelu")(x))]))
+    return keras.Model(inputs, K.Dense(3)(K.GlobalAveragePooling1D()(x)))
+
+
+def application(name):
+    return getattr(keras.applications, name)(weights=None, input_shape=(32, 32, 3), classes=7)
+
+
+def under(policy, build):
+    keras.config.set_dtype_policy(policy)
+    try:
+        return build()
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+MODELS = {
+    "mlp": mlp,
+    "deep mlp": lambda: mlp(depth=30, activation="tanh"),
+    "cnn": lambda: convolutions(K.Conv2D(8, 3, activation="relu"), K.MaxPooling2D(), K.Conv2D(8, 3, padding="same",
+                                strides=2), K.BatchNormalization(), K.LeakyReLU()),
+    "depthwise": lambda: convolutions(K.DepthwiseConv2D(3, depth_multiplier=2), K.PReLU(),
+                                      K.AveragePooling2D(3, 2, "same")),
+    "separable": lambda: convolutions(K.SeparableConv2D(8, 3, activation="elu"), K.SeparableConv2D(8, 3)),
+    "transposed": lambda: convolutions(K.Conv2DTranspose(6, 3, strides=2), K.BatchNormalization(), K.ReLU()),
+    "u-net": u_net,
+    "conv1d dilated": lambda: stack((60, 4), *(K.Conv1D(8, 3, padding="causal", dilation_rate=2**i, activation="silu")
+                                               for i in range(3)), K.Flatten(), K.Dense(3)),
+    "lstm stack": lambda: stack((30, 8), K.LSTM(16, return_sequences=True), K.LSTM(16), K.Dense(2)),
+    "lstm 200 steps": lambda: stack((200, 8), K.LSTM(24), K.Dense(2)),
+    "gru stack": lambda: stack((30, 8), K.GRU(16, return_sequences=True), K.GRU(16, reset_after=False), K.Dense(2)),
+    "bidirectional": lambda: stack((20, 8), K.Bidirectional(K.LSTM(8, return_sequences=True)),
+                                   K.Bidirectional(K.GRU(8)), K.Dense(2)),
+    "transformer encoder": encoder,
+    "ResNet50": lambda: application("ResNet50"),
+    "MobileNetV2": lambda: application("MobileNetV2"),
+    "EfficientNetB0": lambda: application("EfficientNetB0"),
+    "DenseNet121": lambda: application("DenseNet121"),
+    "mixed_float16": lambda: under("mixed_float16", lambda: convolutions(
+        K.Conv2D(8, 3, activation="relu"), K.BatchNormalization(), K.Conv2D(8, 3, activation="gelu"))),
+    "mixed_bfloat16": lambda: under("mixed_bfloat16", lambda: mlp(activation="gelu")),
+}
+
+
+class Opened:
+    """One model saved by Keras, opened, and run by both sides on one input."""
+
+    def __init__(self, build, folder, seed):
+        keras.backend.clear_session()
+        keras.utils.set_random_seed(seed)
+        model = build()
+        rng = np.random.default_rng(seed)
+        for weight in model.weights:  # as if trained: no zeros, and every bias and variance another
+            if str(weight.dtype).startswith("float"):
+                spread = 0.5 * rng.uniform(size=weight.shape)
+                weight.assign(keras.ops.convert_to_numpy(weight) + (spread if "variance" in weight.name else spread - 0.25) * 0.4)
+        self.path = folder / "model.keras"
+        model.save(self.path)
+        self.model = loading.load(self.path)
+        self.rng = rng
+
+    def inputs(self, batch=4, scale=1.0):
+        """Return random inputs, a list."""
+        found = []
+        for layer in self.model.input_layers:
+            shape = (batch, *layer.batch_shape[1:])
+            whole = layer.policy.startswith("int")
+            found.append(self.rng.integers(1, 49, shape) if whole else scale * self.rng.normal(size=shape))
+        return self.model.standardize(as_predict_takes(self.model, found))
+
+    def sides(self, arrays):
+        """Return the ``compare.Sides`` of one batch."""
+        return verifying._sides(self.model, arrays, replay(self.model, arrays), Live(self.path, arrays), ({}, {}, {}))
+
+
+def mistakes(model, layer):
+    """Yield ``(words, change)``: what the catalogue knows, and small changes of one weight."""
+    others = [other for _, other in compare.calls(model) if other is not layer and other.class_name == layer.class_name
+              and [w.shape for w in other.all_weights()] == [w.shape for w in layer.all_weights()] and other.weights]
+    yield from causes._mistakes(layer, others[:1])
+    names = [name for name, weight in layer.weights.items() if weight.size and weight.dtype.startswith("float")]
+    for name in names:
+        for size in (1e-1, 1e-3, 1e-6):
+            yield f"one value of {name} changed by {size:g}", lambda whole, _given, name=name, size=size: causes.put(
+                whole, **{name: lambda x: nudged(x, size)})
+
+
+def nudged(array, size):
+    found = array.copy()
+    place = np.unravel_index(np.argmax(np.abs(found)), found.shape)
+    found[place] *= 1 + size
+    return found
+
+
+def kind_of(words):
+    """Return the words of a fault without its numbers and names."""
+    return " ".join(word for word in words.split(" in ")[0].split("=")[0].replace("'", " ").split() if word.isalpha())
+
+
+def outputs_of(opened, arrays, layer, change):
+    """Return the model's outputs in its own dtype with one layer changed."""
+    def call(_path, called, given):
+        if called is not layer:
+            return called.run(*given)
+        changed = copy.deepcopy(called)
+        change(changed, given)
+        return changed.run(*given)
+
+    return flatten(replay(opened.model, arrays, call=call).output)
+
+
+def faults(opened, name, count, totals, rng):
+    """Make up to ``count`` faults in a model, and count what is found."""
+    arrays = opened.inputs()
+    sides = opened.sides(arrays)
+    ours, theirs = sides.twin or (sides.isolated, sides.theirs)
+    with twin.in_float64(opened.model):
+        paths = [path for path, _ in compare.calls(opened.model) if path in ours and path in theirs]
+        calls = dict(verifying._calls_of(opened.model, arrays, theirs, paths))
+    plan = [(path, words, change) for path, (layer, _) in calls.items()
+            for words, change in mistakes(opened.model, layer)]
+    rng.shuffle(plan)
+    found, clean = Counter(), [np.asarray(x, "float64") for x in flatten(sides.chained.output)]
+    for path, words, change in plan:
+        if found["made"] >= count:
+            break
+        layer, given = calls[path]
+        one_fault(opened, (path, layer, given, words, change), sides, (arrays, clean), found)
+    for key, value in found.items():
+        totals[key] += value
+    print(row(name, found), flush=True)
+
+
+def one_fault(opened, fault, sides, outside, found):
+    path, layer, given, words, change = fault
+    ours, theirs = sides.twin or (sides.isolated, sides.theirs)
+    of_twin = sides.twin is not None
+    dtype = sides.budgets[path].finest if of_twin else sides.dtypes.get(path)
+    with twin.in_float64(opened.model):
+        changed = copy.deepcopy(layer)
+        try:
+            change(changed, given)
+            wrong = changed.run(*given)[0]
+        except Exception:  # this layer cannot make this mistake
+            return
+        if not is_seen(wrong, ours[path]):
+            return
+        found["made"] += 1
+        found[f"kind {kind_of(words)}"] += 1
+        budget = Budgets()._budget(changed, given, [np.asarray(leaf) for leaf in flatten(wrong)])
+        verdict = compare.gap_in_budget(wrong, theirs[path], budget, dtype, coarse=not of_twin)
+        found["found"] += not verdict.within
+        if verdict.within:
+            print(f"    missed: {path}: {words}: used {verdict.used:.2g}", flush=True)
+        if not words.startswith("one value"):
+            found["in catalogue"] += 1
+            rule = causes.judge(sides.budgets[path], dtype, coarse=not of_twin)
+            others = [other for _, other in compare.calls(opened.model) if f"{other.name!r}" in words]
+            told = causes.causes_of(layer, given, wrong, rule, others)
+            found["cause"] += words in told
+            if words not in told and found["cause shown"] < 6:
+                found["cause shown"] += 1
+                print(f"    other cause: {path}: {words}: told {told}", flush=True)
+    arrays, clean = outside
+    if found["naive asked"] < 40:
+        found["naive asked"] += 1
+        try:
+            outputs = outputs_of(opened, arrays, layer, change)
+        except Exception:
+            outputs = [np.full_like(x, np.inf) for x in clean]
+        found["naive"] += not all(np.allclose(a, b, **NAIVE) for a, b in zip(outputs, clean))
+
+
+def is_seen(wrong, right):
+    for a, b in zip(flatten(wrong), flatten(right)):
+        a, b = np.asarray(a), np.asarray(b)
+        if a.shape != b.shape:
+            return False  # any comparison sees it
+        if a.dtype.kind in "fc":
+            with np.errstate(all="ignore"):
+                if not np.nanmax(np.abs(a - b), initial=0) <= SEEN * np.nanmax(np.abs(b), initial=0):
+                    return True
+    return False
+
+
+def row(name, found):
+    kinds = sum(key.startswith("kind") for key in found)
+
+    def share(part, whole):
+        return f"{found[part] / found[whole]:7.1%}" if found[whole] else "      -"
+    return (f"{name:22}{found['made']:7}{kinds:7}{share('found', 'made')}{share('naive', 'naive asked')}"
+            f"{share('cause', 'in catalogue')}")
+
+
+def alarms(opened, name):
+    """Return how many of how many rows alarm on the model as it is, over scales and batch sizes."""
+    wrong = judged = 0
+    most = 0.0
+    for batch, scale in ((1, 1e-3), (1, 1e3), (8, 1.0), (8, 30.0), (32, 0.03)):
+        arrays = opened.inputs(batch, scale)
+        for found in compare.traces(opened.model, opened.sides(arrays), compare.Tolerance()):
+            judged += 1
+            wrong += found.verdict != "agrees"
+            most = max([most, *(gap.used for gap in (found.function, found.isolated) if gap is not None)])
+            if found.verdict != "agrees":
+                print(f"    alarm: {name}, batch {batch}, scale {scale}: {found.path}: {found.verdict} {found.fault}")
+    print(f"{name:22}{judged:7} rows, {wrong} alarms, at most {most:.0%} of a budget used", flush=True)
+    return wrong, judged
+
+
+def main():
+    """Run both tables."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--only", nargs="*", default=["*"])
+    parser.add_argument("--faults", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    chosen = {name: build for name, build in MODELS.items() if any(fnmatch.fnmatch(name, p) for p in options.only)}
+    totals, rng, false, rows = Counter(), random.Random(options.seed), 0, 0
+    print(f"{'':22}{'faults':>7}{'kinds':>7}{'found':>7}{'naive':>7}{'cause':>7}")
+    for name, build in chosen.items():
+        with tempfile.TemporaryDirectory() as folder:
+            opened = Opened(build, Path(folder), options.seed)
+            faults(opened, name, options.faults, totals, rng)
+            wrong, judged = alarms(opened, name)
+            false, rows = false + wrong, rows + judged
+    print(row("all", totals))
+    print(f"false alarms: {false} of {rows} rows")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""Judges a saved model as ``verify`` does, with Keras in this process: no call may leave its budget for rounding."""
+
+import numpy as np
+
+from weightscope import compare, loading, verifying
+from weightscope.reference.keras3 import Keras3
+from weightscope.replaying import Trace, as_predict_takes, replay
+
+
+class NotLoaded(Exception):
+    """Keras cannot load what it saved itself."""
+
+
+class Live:
+    """A reference as ``verifying`` asks it, of one batch; ``no_twin`` is what kept Keras from running in float64."""
+
+    asks_twin = True
+
+    def __init__(self, path, arrays):
+        self._keras, self._arrays, self.no_twin = Keras3(), arrays, ""
+        try:
+            self._keras.load(str(path), None)
+        except Exception as error:
+            raise NotLoaded(str(error)) from error
+
+    def batch(self):
+        """Return the Trace of the model as it is."""
+        return self._traced(self._keras)
+
+    def twin(self):
+        """Return the Trace of the model in float64, or None."""
+        try:
+            return self._traced(self._keras.twin())
+        except Exception as error:  # whatever Keras or TensorFlow raises where it has no float64
+            self.no_twin = str(error)
+            return None
+
+    def _traced(self, run):
+        run.reset()
+        nodes = run.probe()(self._arrays)
+        return Trace({path: leaves[0] if len(leaves) == 1 else leaves for path, leaves in nodes.items()})
+
+
+def judged(path, inputs):
+    """Return a Difference for each call of the model at ``path`` on one batch of inputs, and why there is no twin."""
+    model = loading.load(path)
+    arrays = [np.asarray(x) for x in model.standardize(as_predict_takes(model, inputs))]
+    live = Live(path, arrays)
+    sides = verifying._sides(model, arrays, replay(model, arrays), live, ({}, {}, {}))
+    return compare.traces(model, sides, compare.Tolerance()), live.no_twin
+
+
+def stay_within_budget(path, inputs):
+    """Require that every call agrees, as far as Keras loads what it saved and its graph shows the call."""
+    try:
+        rows, _ = judged(path, inputs)
+    except NotLoaded:
+        return
+    wrong = [f"{row.path} ({row.class_name}): {row.verdict} {row.reason} {row.fault}" for row in rows
+             if row.verdict not in ("agrees", "not compared")]
+    assert not wrong, "\n".join(wrong)
