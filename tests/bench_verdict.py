@@ -120,7 +120,8 @@ class Opened:
         for weight in model.weights:  # as if trained: no zeros, and every bias and variance another
             if str(weight.dtype).startswith("float"):
                 spread = 0.5 * rng.uniform(size=weight.shape)
-                weight.assign(keras.ops.convert_to_numpy(weight) + (spread if "variance" in weight.name else spread - 0.25) * 0.4)
+                moved = spread if "variance" in weight.name else spread - 0.25
+                weight.assign(keras.ops.convert_to_numpy(weight) + 0.4 * moved)
         self.path = folder / "model.keras"
         model.save(self.path)
         self.model = loading.load(self.path)

@@ -210,7 +210,8 @@ def gap_in_budget(ours, theirs, budget, dtype=None, coarse=False):
     ``dtype``: the shortest that the reference's values came through, where that is shorter than their own.
     """
     def allowed(index, array, given):
-        name = max([PARTS.get(given.dtype.name, dtype_name(given.dtype)), dtype or ""], key=lambda name: UNITS.get(name, 0.0))
+        names = PARTS.get(given.dtype.name, dtype_name(given.dtype)), dtype or ""
+        name = max(names, key=lambda name: UNITS.get(name, 0.0))
         own = budget.of(name, index, coarse) if index < len(budget.magnitude) else np.zeros(())
         jump = budget.jump[index] if index < len(budget.jump) else np.zeros(())
         return (own, jump) if own.shape == array.shape else (np.zeros(array.shape), np.zeros(array.shape))
@@ -339,8 +340,8 @@ def _row(path, sides, tolerance, dtype, faulty):
             ("agrees", "") if chained.within else ("diverges", ONLY_CHAINED)))
     own = alone.within and (function is None or function.within)
     inherited = chained and not chained.within and (faulty or sides.budgets is None)
-    return Difference(path, "", None, chained, alone, "diverges" if not own else "inherited" if inherited else "agrees",
-                      "", function)
+    verdict = "diverges" if not own else "inherited" if inherited else "agrees"
+    return Difference(path, "", None, chained, alone, verdict, "", function)
 
 
 def _alone(path, sides, tolerance):

@@ -22,17 +22,21 @@ from functools import partial
 import numpy as np
 
 from weightscope.kernels.short_floats import dtype_name
+from weightscope.layers.core import InputLayer
 from weightscope.layers.formula import Activation
 from weightscope.layers.models import run_layer
 from weightscope.layers.running import FLOATS, MISFITS
 from weightscope.layers.structure import flatten, map_structure
 
 ROUNDINGS, BLOCK = 4, 256
+VANISHING = 64  # of the smallest normal number: so far from 0, functions and products may vanish on the way
 SHIFTS = 2.0**-22, 2.0**-40  # how far, relatively, inputs and weights are moved to see what follows
 UNITS = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
 PARTS = {"complex64": "float32", "complex128": "float64"}
 SMALLEST = {"float16": 2.0**-24}  # below it numbers are lost; others may lose all that is not normal
 # The steepest slope of each activation; 1 for those not listed. Softmax and exponential have their own.
+# What is lost of 1 in activations that add it or take it away: exp(x) - 1, log(1 + exp(x)).
+LOST = {"elu": 1.0, "selu": 1.76, "celu": 1.0, "softplus": 1.0, "logsigmoid": 1.0, "mish": 1.0, "sparseplus": 1.0}
 SLOPES = {"gelu": 1.13, "silu": 1.1, "swish": 1.1, "mish": 1.09, "hard_silu": 1.5, "hard_swish": 1.5, "selu": 1.76,
           "squareplus": 1.0, "hard_sigmoid": 1.0}
 
@@ -58,7 +62,9 @@ class Budget:
         grown = min(self.terms, BLOCK) + self.terms / BLOCK
         magnitude = (self.coarse if coarse else self.magnitude)[index]
         smallest = SMALLEST.get(dtype, float(np.finfo("float32").tiny if dtype != "float64" else np.finfo(dtype).tiny))
-        return ROUNDINGS * math.sqrt(grown) * UNITS.get(dtype, 0.0) * magnitude + smallest * (magnitude > 0)
+        if dtype not in UNITS:
+            return np.zeros(magnitude.shape)
+        return ROUNDINGS * math.sqrt(grown) * UNITS[dtype] * magnitude + VANISHING * smallest * (magnitude > 0)
 
 
 class Dtypes(dict):
@@ -70,11 +76,13 @@ class Dtypes(dict):
     def __init__(self, own, call=run_layer):
         super().__init__()
         self._own, self._call = own, call
+        # Some layers compute in the dtype of what they are given, and what enters has a dtype of its own.
+        self._entering = [dtype for layer, dtype in own.items() if isinstance(layer, InputLayer)]
 
     def __call__(self, path, layer, given):
         """Note the dtype, and run the layer."""
         names = [dtype_name(leaf.dtype) for leaf in flatten(given[:2]) if isinstance(leaf, np.ndarray)]
-        names += [self._own.get(part) for part in layer.with_parts()]
+        names += [*self._entering, *(self._own.get(part) for part in layer.with_parts())]
         self[path] = max(names, key=lambda name: UNITS.get(name, 0.0), default=None)
         return self._call(path, layer, given)
 
@@ -102,8 +110,11 @@ class Budgets(dict):
             magnitude = self._of_products(layer, given, outputs)
             return Budget(terms, magnitude, magnitude, none)
         near, far = ([self._moved(layer, given, outputs, shift) for _ in range(2)] for shift in SHIFTS[::-1])
-        smooth = [_whole_sample(np.minimum(*leaves), y) for *leaves, y in zip(_largest(near), _largest(far), outputs)]
-        coarse = [_whole_sample(leaf, y) for leaf, y in zip(_largest(far), outputs)]
+        names = [layer.class_name.lower(), *(getattr(own, "name", "") for own in layer.activations().values())]
+        lost = max(LOST.get(name.replace("_", ""), 0.0) for name in names)
+        smooth = [_whole_sample(np.minimum(*leaves), y) + lost
+                  for *leaves, y in zip(_largest(near), _largest(far), outputs)]
+        coarse = [_whole_sample(leaf, y) + lost for leaf, y in zip(_largest(far), outputs)]
         jump = [np.minimum(a * SHIFTS[1], b * SHIFTS[0]) for a, b in zip(_largest(near), _largest(far))]
         return Budget(terms, smooth, coarse, jump)
 
@@ -163,7 +174,7 @@ def _through(activation, magnitude, y):
         return y * (1 + magnitude)
     if name.startswith("log_soft"):
         return 2 * magnitude.max(axis=-1, keepdims=True) + np.abs(y)
-    return SLOPES.get(name, 1.0) * magnitude + np.abs(y)
+    return SLOPES.get(name, 1.0) * magnitude + np.abs(y) + LOST.get(name.replace("_", ""), 0.0)
 
 
 def _change(moved, y):
