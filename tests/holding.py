@@ -8,6 +8,7 @@ to this very model: a mean of normalized values is all rounding, and normalized 
 import keras
 import numpy as np
 from agreement import saved
+from judging import stay_within_budget
 
 import weightscope
 from weightscope.layers.structure import flatten, flatten_shapes, map_structure
@@ -44,6 +45,7 @@ def hold(model, inputs, folder, formats=("keras", "h5")):
         _hold_shapes(opened, model, inputs, theirs)
         if not held:
             _hold_calls(opened, packed, probed)
+            stay_within_budget(path, packed)
         trace = weightscope.replay(opened, packed)
         assert not trace.missing, trace.missing
         shaken = _shaken(opened, packed)

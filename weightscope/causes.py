@@ -269,7 +269,7 @@ def inputs_changed(part):
     """Take the inputs in another order, tokens off by one, or values scaled as while training."""
     own = {"Embedding": [("each token one too high", lambda args: [args[0] + 1]),
                          ("each token one too low", lambda args: [args[0] - 1])]}
-    rate = getattr(part, "rate", None)
+    rate = part.config.get("rate")
     if isinstance(rate, float) and 0 < rate < 1:
         yield f"values multiplied by 1 - rate = {1 - rate:g}", _with_inputs(lambda args: [args[0] * (1 - rate)])
         yield "values divided by 1 - rate", _with_inputs(lambda args: [args[0] / (1 - rate)])

@@ -19,7 +19,7 @@ class TensorFlowCall(Operation):
 
     def __init__(self, config, name, function):
         self.known = function is not None
-        super().__init__(function or _unknown, None, config, name)
+        super().__init__(function or _unknown, None, "float64", config, name)
         self.class_name, self.options = type(self).__name__, {}
 
     def written_formula(self):
