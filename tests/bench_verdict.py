@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from judging import Live
 
-from weightscope import causes, compare, loading, twin, verifying
+from weightscope import causes, compare, gaps, loading, twin, verifying
 from weightscope.layers.structure import flatten
 from weightscope.replaying import as_predict_takes, replay
 from weightscope.rounding import Budgets
@@ -216,7 +216,7 @@ def one_fault(opened, fault, sides, outside, found):
         found["made"] += 1
         found[f"kind {kind_of(words)}"] += 1
         budget = Budgets()._budget(changed, given, [np.asarray(leaf) for leaf in flatten(wrong)])
-        verdict = compare.gap_in_budget(wrong, theirs[path], budget, dtype, coarse=not of_twin)
+        verdict = gaps.gap_in_budget(wrong, theirs[path], budget, dtype, coarse=not of_twin)
         found["found"] += not verdict.within
         if verdict.within:
             print(f"    missed: {path}: {words}: used {verdict.used:.2g}", flush=True)
@@ -266,7 +266,7 @@ def alarms(opened, name):
     most = 0.0
     for batch, scale in ((1, 1e-3), (1, 1e3), (8, 1.0), (8, 30.0), (32, 0.03)):
         arrays = opened.inputs(batch, scale)
-        for found in compare.traces(opened.model, opened.sides(arrays), compare.Tolerance()):
+        for found in compare.traces(opened.model, opened.sides(arrays), gaps.Tolerance()):
             judged += 1
             wrong += found.verdict != "agrees"
             most = max([most, *(gap.used for gap in (found.function, found.isolated) if gap is not None)])

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from weightscope import compare, loading, verifying
+from weightscope import compare, gaps, loading, verifying
 from weightscope.reference.keras3 import Keras3
 from weightscope.replaying import Trace, as_predict_takes, replay
 
@@ -47,7 +47,7 @@ def judged(path, inputs):
     arrays = [np.asarray(x) for x in model.standardize(as_predict_takes(model, inputs))]
     live = Live(path, arrays)
     sides = verifying._sides(model, arrays, replay(model, arrays), live, ({}, {}, {}))
-    return compare.traces(model, sides, compare.Tolerance()), live.no_twin
+    return compare.traces(model, sides, gaps.Tolerance()), live.no_twin
 
 
 def stay_within_budget(path, inputs):

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from weightscope.compare import Comparison, Difference, Tolerance, gap, shortest, worst_gap
+from weightscope.compare import Comparison, Difference, shortest
+from weightscope.gaps import Tolerance, gap, worst_gap
 from weightscope.kernels.short_floats import BFLOAT16
 
 EXACT = Tolerance(0.0, 0.0)

@@ -21,7 +21,7 @@ FLOORS = {
     "weightscope.layers": 2, "weightscope.dialects": 2,
     "weightscope.binding": 3, "weightscope.inferring": 3, "weightscope.loading": 4,
     "weightscope.rounding": 4, "weightscope.twin": 4,
-    "weightscope.replaying": 5, "weightscope.compare": 5, "weightscope.input_files": 5,
+    "weightscope.gaps": 5, "weightscope.replaying": 5, "weightscope.compare": 6, "weightscope.input_files": 5,
     "weightscope.content_hash": 5,
     "weightscope.causes": 6, "weightscope.reference": 6, "weightscope.inputs": 6,
     "weightscope.verifying": 7, "weightscope.recording": 7, "weightscope.converting": 7,

@@ -32,9 +32,9 @@ def test_a_sum_of_products_by_hand(tmp_path):
     dense.build((None, 2))
     dense.set_weights([np.array([[3.0], [4.0]]), np.array([5.0])])
     found = budgets_of(tmp_path, [dense], x)["dense"]
-    # |1| · |3| + |-2| · |4| + |5| = 16, and 3 - 8 + 5 = 0 comes out; two terms, and 2/256 of a block
+    # |1| · |3| + |-2| · |4| + |5| = 16, and 3 - 8 + 5 = 0 comes out; two terms count as four, and 4/256 of a block
     assert found.magnitude[0].tolist() == [[16.0]]
-    expected = 4 * math.sqrt(2 + 2 / 256) * 2.0**-24 * 16
+    expected = 4 * math.sqrt(4 + 4 / 256) * 2.0**-24 * 16
     assert found.of("float32")[0, 0] == pytest.approx(expected)
 
 

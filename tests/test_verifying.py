@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import weightscope
-from weightscope import compare
+from weightscope import gaps
 from weightscope.errors import NothingChecked, ReferenceFailed, Unsafe, Unsupported
 from weightscope.layers.base import Activation
 from weightscope.verifying import verify
@@ -106,7 +106,7 @@ def test_a_file_that_keras_refuses_says_why(tmp_path):
 def test_tolerance_decides(stack, inputs):
     model = weightscope.load(stack)
     model.layers[2].weights["kernel"].array[0, 0] += 0.01
-    assert verify(model, inputs, compare.Tolerance(rtol=1.0, atol=1.0))
+    assert verify(model, inputs, gaps.Tolerance(rtol=1.0, atol=1.0))
 
 
 def test_text_is_verified_too(tmp_path):

@@ -9,8 +9,8 @@ import itertools
 
 import numpy as np
 
-from weightscope.compare import gap_in_budget
 from weightscope.errors import WeightscopeError
+from weightscope.gaps import gap_in_budget
 from weightscope.kernels.activations import activation, leaky_relu
 from weightscope.kernels.short_floats import to_bfloat16
 from weightscope.layers.running import MISFITS

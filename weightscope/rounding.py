@@ -5,8 +5,8 @@ approach to probabilistic rounding error analysis", SIAM J. Sci. Comput. 41(5), 
 the distance from 1 to the next number of the dtype, the budget of an output is ``ROUNDINGS · √k · u · magnitude``:
 
 - ``none``: what a layer only moves, or picks out, is not rounded: the magnitude is 0;
-- ``products``: a sum of products has |x| · |W| + |b|, which is the same layer on absolute values, times the steepest
-  slope of the activation;
+- ``products``: a sum of products has |x| · |W| + |b|, which is the same layer on absolute values (``Layer.sizes``),
+  times the steepest slope of the activation; three digits of it are enough, so it is found in float32;
 - ``general``: the derivative along random directions, in which every input and weight moves by its own size, found by
   differences; the largest of a sample stands for all of it, beside its largest output.
 
@@ -29,8 +29,11 @@ from weightscope.layers.running import FLOATS, MISFITS
 from weightscope.layers.structure import flatten, map_structure
 
 ROUNDINGS, BLOCK = 4, 256
+LEAST_TERMS = 4  # of scales, offsets and roots besides a sum
 VANISHING = 64  # of the smallest normal number: so far from 0, functions and products may vanish on the way
 SHIFTS = 2.0**-22, 2.0**-40  # how far, relatively, inputs and weights are moved to see what follows
+SIGNS = np.random.default_rng(0).choice((-1.0, 1.0), 65_537)  # a prime number of them: no axis is in step with it
+MOST_SINGLE = 1e12  # inputs below it leave room in a float32 for sums of products
 UNITS = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
 PARTS = {"complex64": "float32", "complex128": "float64"}
 SMALLEST = {"float16": 2.0**-24}  # below it numbers are lost; others may lose all that is not normal
@@ -45,7 +48,7 @@ SLOPES = {"gelu": 1.13, "silu": 1.1, "swish": 1.1, "mish": 1.09, "hard_silu": 1.
 class Budget:
     """What the budgets of one call follow from: an array for each output, flat.
 
-    ``terms``: the longest sum; ``magnitude``: as above; ``coarse``: the same, seen from a distance of a float32's
+    ``terms``: those of the longest sum, 0 where nothing is rounded; ``magnitude``: as above; ``coarse``: the same, seen from a distance of a float32's
     roundings; ``jump``: by how much an output changes however little is moved, where the function jumps; ``finest``:
     the longest float that Keras computes the call in.
     """
@@ -58,13 +61,33 @@ class Budget:
 
     def of(self, dtype, index=0, coarse=False):
         """Return the budget of output ``index`` in a dtype, an array of its shape."""
-        dtype = PARTS.get(dtype, dtype)
-        grown = min(self.terms, BLOCK) + self.terms / BLOCK
+        factor, least = self._scale(dtype)
         magnitude = (self.coarse if coarse else self.magnitude)[index]
-        smallest = SMALLEST.get(dtype, float(np.finfo("float32").tiny if dtype != "float64" else np.finfo(dtype).tiny))
+        return factor * magnitude + least * (magnitude > 0)
+
+    def allowed(self, dtype, index, shape, coarse):
+        """Return the same as a function of a slice of the values, flat, and the jumps, flat; for ``gaps``."""
+        factor, least = self._scale(dtype)
+        if index >= len(self.magnitude) or self.magnitude[index].shape != shape:
+            factor, least, magnitude, jump = 0.0, 0.0, np.zeros(math.prod(shape)), None
+        else:
+            magnitude = (self.coarse if coarse else self.magnitude)[index].reshape(-1)
+            jump = self.jump[index].reshape(-1) if self.jump else None
+
+        def within(part, size):
+            # What is deployed comes to each call by other roundings than what the magnitude was found on.
+            found = magnitude[part] + 2 * np.where(np.isfinite(size), size, 0) if coarse else magnitude[part]
+            return factor * found + least * (found > 0)
+
+        return within, jump
+
+    def _scale(self, dtype):
+        dtype = PARTS.get(dtype, dtype)
         if dtype not in UNITS:
-            return np.zeros(magnitude.shape)
-        return ROUNDINGS * math.sqrt(grown) * UNITS[dtype] * magnitude + VANISHING * smallest * (magnitude > 0)
+            return 0.0, 0.0
+        grown = min(self.terms, BLOCK) + self.terms / BLOCK
+        smallest = SMALLEST.get(dtype, float(np.finfo("float32").tiny if dtype != "float64" else np.finfo(dtype).tiny))
+        return ROUNDINGS * math.sqrt(grown) * UNITS[dtype], VANISHING * smallest * (self.terms > 0)
 
 
 class Dtypes(dict):
@@ -92,7 +115,7 @@ class Budgets(dict):
 
     def __init__(self):
         super().__init__()
-        self._copies, self._random = {}, np.random.default_rng(0)
+        self._copies, self._drawn = {}, 0
 
     def __call__(self, path, layer, given):
         """Run the layer and note the budget of what it returns."""
@@ -104,11 +127,11 @@ class Budgets(dict):
     def _budget(self, layer, given, outputs):
         none = [np.zeros(leaf.shape) for leaf in outputs]
         if layer.rounding == "none" or not any(leaf.dtype.kind in "fc" for leaf in outputs):
-            return Budget(1, none, none, none)
+            return Budget(0, none, none, [])
         terms = _terms(layer, given)
         if layer.rounding == "products":
             magnitude = self._of_products(layer, given, outputs)
-            return Budget(terms, magnitude, magnitude, none)
+            return Budget(terms, magnitude, magnitude, [])
         near, far = ([self._moved(layer, given, outputs, shift) for _ in range(2)] for shift in SHIFTS[::-1])
         names = [layer.class_name.lower(), *(getattr(own, "name", "") for own in layer.activations().values())]
         lost = max(LOST.get(name.replace("_", ""), 0.0) for name in names)
@@ -120,12 +143,15 @@ class Budgets(dict):
 
     def _of_products(self, layer, given, outputs):
         plain = self._copy(layer)
-        plain.arrays = lambda: {name: _sizes(array) for name, array in layer.arrays().items()}
+        args, kwargs, *masks = given
+        args, kwargs = map_structure(_sizes, args), map_structure(_sizes, kwargs)
+        if all(leaf.max(initial=0) < MOST_SINGLE for leaf in flatten([args, kwargs]) if isinstance(leaf, np.ndarray)):
+            plain.compute_dtype = "float32"
+        plain.arrays = lambda: {name: plain.cast(array) for name, array in layer.sizes().items()}
         activation = getattr(layer, "activation", None)
         if activation is not None:
             plain.activation = Activation("linear")
-        args, kwargs, *masks = given
-        sums = flatten(plain.run(map_structure(_sizes, args), map_structure(_sizes, kwargs), *masks)[0])
+        sums = flatten(plain.run(args, kwargs, *masks)[0])
         return [_through(activation, magnitude, y) for magnitude, y in zip(sums, outputs)]
 
     def _moved(self, layer, given, outputs, shift):
@@ -144,7 +170,9 @@ class Budgets(dict):
     def _move(self, leaf, shift):
         if not (isinstance(leaf, np.ndarray) and leaf.dtype.kind in "fc"):
             return leaf
-        return leaf * (1 + shift * self._random.choice((-1.0, 1.0), leaf.shape))
+        self._drawn += 1
+        signs = np.roll(SIGNS, 7919 * self._drawn)
+        return leaf * (1 + shift * np.resize(signs, leaf.shape))
 
     def _copy(self, layer):
         if layer not in self._copies:
@@ -158,7 +186,7 @@ def _terms(layer, given):
                if weight.shape]
     arrays = [leaf for leaf in flatten(given[:2]) if isinstance(leaf, np.ndarray) and leaf.ndim]
     sample = [leaf.size // max(len(leaf), 1) for leaf in arrays]
-    return max([1, *(kernels if layer.rounding == "products" and kernels else kernels + sample)])
+    return max([LEAST_TERMS, *(kernels if layer.rounding == "products" and kernels else kernels + sample)])
 
 
 def _sizes(leaf):

@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 
-from weightscope import causes, compare, reference, twin
+from weightscope import causes, compare, gaps, reference, twin
 from weightscope.errors import NothingChecked
 from weightscope.layers.models import Model, run_layer
 from weightscope.layers.structure import flatten
@@ -22,14 +22,14 @@ def verify(model, inputs=None, tolerance=None, batch_size=32, progress=None, aga
     float64 (the reference's twin); and is what the reference gives in the model's own dtype within rounding of ours.
 
     ``inputs``: an array, a list or a mapping as ``replay`` takes; None for those that recorded values bring along;
-    ``tolerance``: a ``compare.Tolerance`` to put in the place of the budgets for rounding; ``progress``: called as
+    ``tolerance``: a ``gaps.Tolerance`` to put in the place of the budgets for rounding; ``progress``: called as
     ``progress(stage, done, total)``, stage being "keras" or "samples"; ``against``: "keras", "tf_keras" or "auto", a
     ``reference.Reference``, or recorded values: the path of a file, or a ``reference.Recorded``. Keras starts in a
     child process and loads while the first batch is replayed. Raises Unsafe for a file with code in it, Unsupported
     for one without an architecture, NothingChecked for no samples, ReferenceFailed where Keras fails, Unreadable for
     recorded values of another model.
     """
-    tolerance = tolerance or compare.Tolerance()
+    tolerance = tolerance or gaps.Tolerance()
     against, why_no_twin = _with_twin(model, referee_of(model, against), tolerance)
     arrays = _with_samples(model, inputs, against)
     batch_size = against.header.get("batch_size", batch_size) if _is_recorded(against) else batch_size
@@ -78,14 +78,14 @@ class Found:
         if any(output is None for output in self._ours):
             return []
         tolerance = replace(self._tolerance, through=self._dtype)
-        pairs = list(zip(flatten(concatenate(self._ours)), predicted, strict=True))
-        gaps = [compare.gap(a, _in_our_float(b, a), tolerance) for a, b in pairs if b is not None]
+        pairs = zip(flatten(concatenate(self._ours)), predicted, strict=True)
+        found = [gaps.gap(a, _in_our_float(b, a), tolerance) for a, b in pairs if b is not None]
         sound = all(row.isolated is not None and row.verdict == "agrees" for rows in self.rows for row in rows)
         if sound and all(output is not None for output in self._theirs) and not tolerance.is_given:
             traced = flatten(concatenate(self._theirs))
-            kept = [compare.gap(a, b, tolerance).within for a, b in zip(traced, predicted) if b is not None]
-            gaps = [replace(found, within=found.within or fine) for found, fine in zip(gaps, kept)]
-        return gaps
+            kept = [gaps.gap(a, b, tolerance).within for a, b in zip(traced, predicted) if b is not None]
+            found = [replace(one, within=one.within or fine) for one, fine in zip(found, kept)]
+        return found
 
 
 def explained(model, batch, sides, rows):
@@ -93,7 +93,7 @@ def explained(model, batch, sides, rows):
     guilty = [row.path for row in rows if row.verdict == "diverges" and row.isolated is not None][:MOST_EXPLAINED]
     if not guilty or sides.budgets is None:
         return rows
-    fed = sides.twin[1] if sides.twin else sides.theirs
+    fed = _fitting(sides.twin[1] if sides.twin else sides.theirs, sides.chained)
     with twin.in_float64(model):
         found = {path: _causes(model, sides, path, call) for path, call in _calls_of(model, batch, fed, guilty)}
     return [replace(row, causes=tuple(found.get(row.path, ()))) for row in rows]

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from markdown_it import MarkdownIt
 
-from weightscope.compare import Comparison, Sides, Tolerance, gap, traces
+from weightscope.compare import Comparison, Sides, traces
+from weightscope.gaps import Tolerance, gap
 from weightscope.loading import load
 from weightscope.replaying import Trace, replay
 from weightscope.show import json as json_report

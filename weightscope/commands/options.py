@@ -68,7 +68,8 @@ def tolerances(given, model):
 
     Raises click.BadParameter for the name of no call, and for what is no number.
     """
-    from weightscope.compare import Tolerance, calls
+    from weightscope.compare import calls
+    from weightscope.gaps import Tolerance
     from weightscope.show.names import did_you_mean, printable
 
     paths, found = [path for path, _ in calls(model)], []

@@ -41,7 +41,7 @@ def command(model, reading, inputs, reference, seed, samples, batch_size, quick,
     was checked, 4 the file holds code, 5 not supported, 6 Keras cannot run it.
     """
     from weightscope import inputs as given
-    from weightscope.compare import Tolerance
+    from weightscope.gaps import Tolerance
     from weightscope.loading import load
     from weightscope.reference import KINDS, Recorded, Reference
     from weightscope.verifying import verify

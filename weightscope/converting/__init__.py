@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from weightscope import compare, reference
+from weightscope import gaps, reference
 from weightscope.converting import writing
 from weightscope.converting.rewriting import Rewriter
 from weightscope.errors import ReferenceFailed, Unreadable, Unsupported
@@ -110,5 +110,5 @@ def _checked(model, data, inputs):
         except ReferenceFailed as error:
             said = str(error).removeprefix(f"{path}: ")
             raise ReferenceFailed(f"{model.saved.path}: what it became: {said}") from error
-    tolerance = compare.Tolerance()
-    return [compare.gap(a, b, tolerance) for a, b in zip(ours, theirs, strict=True)], version
+    tolerance = gaps.Tolerance()
+    return [gaps.gap(a, b, tolerance) for a, b in zip(ours, theirs, strict=True)], version

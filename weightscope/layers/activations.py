@@ -10,6 +10,7 @@ from weightscope.layers.base import Layer, Weight, keras_layer
 class Activation(Layer):
     """An activation function as a layer of its own."""
 
+    rounding = "products"
     formula = "y = activation(x)"
     supports_masking = True
     activation: "Activation"
@@ -25,6 +26,7 @@ class Activation(Layer):
 class ReLU(Layer):
     """A straight line above ``threshold``, another one, or zero, below; cut off at ``max_value``."""
 
+    rounding = "products"
     formula = "y = min(x, max_value) where x > threshold, else negative_slope · (x − threshold)"
     supports_masking = True
     max_value: "float | None" = None
@@ -39,6 +41,7 @@ class ReLU(Layer):
 class LeakyReLU(Layer):
     """Values below zero shrink, all by the same factor."""
 
+    rounding = "products"
     formula = "y = x where x > 0, else negative_slope · x"
     supports_masking = True
     negative_slope: float = 0.3
@@ -71,6 +74,7 @@ class PerPosition(Weight):
 class PReLU(Layer):
     """Values below zero shrink, by factors that were learned."""
 
+    rounding = "products"
     formula = "y = x where x > 0, else alpha · x"
     supports_masking = True
     ignored = ("shared_axes",)  # the sizes of 1 in alpha's shape say the same

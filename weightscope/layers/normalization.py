@@ -33,6 +33,7 @@ class BatchNormalization(Normalization):
         y = gamma · (x − moving_mean) / √(moving_variance + epsilon) + beta
         (with renorm: moving_stddev, renorm_mean and renorm_stddev steer training only)"""
     supports_masking = True
+    rounding = "products"
     ignored = ("momentum", "synchronized", "renorm_clipping", "renorm_momentum", "fused")
     refuses = ("virtual_batch_size", "adjustment")
     axis: "int | tuple" = -1
@@ -63,6 +64,11 @@ class BatchNormalization(Normalization):
     def arrays(self):
         """Return the weights as they are stored: Keras casts none of them to a shorter compute dtype."""
         return {name: weight.array for name, weight in self.weights.items()}
+
+    def sizes(self):
+        """Return the sizes of the weights; what is taken away adds to a sum of sizes."""
+        found = super().sizes()
+        return {**found, "moving_mean": -found["moving_mean"]}
 
     def forward(self, x, mask=None, moving_mean=None, moving_variance=None, gamma=1, beta=0, **of_training):
         work = working_dtype(x)

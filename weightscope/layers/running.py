@@ -158,6 +158,10 @@ class Runs:
         """Return ``{name: array}`` of the layer's own weights in ``compute_dtype``."""
         return {name: self.cast(weight.array) for name, weight in self.weights.items()}
 
+    def sizes(self):
+        """Return ``{name: array}`` of how large the weights are: what ``forward`` takes for |x| · |W| + |b|."""
+        return {name: np.abs(array) for name, array in self.arrays().items()}
+
 
 def _shapes_text(shapes):
     return ", ".join(str(tuple(shape)) for shape in shapes)
