@@ -48,9 +48,9 @@ SLOPES = {"gelu": 1.13, "silu": 1.1, "swish": 1.1, "mish": 1.09, "hard_silu": 1.
 class Budget:
     """What the budgets of one call follow from: an array for each output, flat.
 
-    ``terms``: those of the longest sum, 0 where nothing is rounded; ``magnitude``: as above; ``coarse``: the same, seen from a distance of a float32's
-    roundings; ``jump``: by how much an output changes however little is moved, where the function jumps; ``finest``:
-    the longest float that Keras computes the call in.
+    ``terms``: those of the longest sum, 0 where nothing is rounded; ``magnitude``: as above; ``coarse``: the same, seen
+    from a distance of a float32's roundings; ``jump``: by how much an output changes however little is moved, where the
+    function jumps; ``finest``: the longest float that Keras computes the call in.
     """
 
     terms: int

@@ -150,16 +150,19 @@ def _sides(model, batch, ours, referee, states):
     if twin.reason_against(model):
         isolated = _fed(model, given, replay(model, batch, given, states[1]))
         return compare.Sides(ours, isolated, theirs)
-    budgets, double = Budgets(), referee.twin() if _has_twin(referee) else None
+    budgets, pair = Budgets(), None
+    asks = _has_twin(referee)
     with twin.in_float64(model) as own:
-        pair = None
+        dtypes = Dtypes(own, run_layer if asks else budgets)
+        isolated = replay(model, batch, given, states[1], dtypes)  # while Keras runs its twin
+        double = referee.twin() if asks else None
         if double is not None:
             fed = _fitting(double, ours)
             pair = _fed(model, fed, replay(model, batch, fed, states[2], budgets)), double
-        dtypes = Dtypes(own, run_layer if pair else budgets)
-        isolated = _fed(model, given, replay(model, batch, given, states[1], dtypes))
+        elif asks:
+            replay(model, batch, given, {}, budgets)
     again = cache(lambda: replay(model, batch, given, {}))
-    return compare.Sides(ours, isolated, theirs, budgets, dtypes, pair, again)
+    return compare.Sides(ours, _fed(model, given, isolated), theirs, budgets, dtypes, pair, again)
 
 
 def _has_twin(referee):

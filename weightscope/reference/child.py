@@ -69,19 +69,19 @@ def _serve(keras, inputs, request, folder, say):
         batch = [x[start:start + batch_size] for x in inputs]
         say("batch", **_written(folder / "batch.bin", probe(batch)))
         if request["twin"]:  # while the parent replays
-            twin = twin or _Twin(keras)
+            twin = twin or _Twin(keras, once=len(inputs[0]) <= batch_size)
             say("twin", **twin.run(batch, folder / "twin.bin"))
 
 
 class _Twin:
     """The model in float64; the first thing that goes wrong with it is the reason why there is none."""
 
-    def __init__(self, keras):
+    def __init__(self, keras, once):
         self._reason, self._probe = "", None
         try:
             twin = keras.twin()
             twin.reset()
-            self._probe = twin.probe()
+            self._probe = twin.probe(once)
         except Exception as error:  # whatever Keras raises
             self._reason = _one_line(error)
 

@@ -53,9 +53,15 @@ class Keras3:
             if getattr(layer, "stateful", False) and hasattr(layer, "reset_state"):
                 layer.reset_state()
 
-    def probe(self):
-        """Return a function from a batch, a flat list, to ``{path: flat outputs}`` of every call."""
-        run = probe(self._keras, self._model)
+    def probe(self, once=False):
+        """Return a function from a batch, a flat list, to ``{path: flat outputs}`` of every call.
+
+        ``once``: it will be called once, so that compiling it is not worth while, unless the model has loops.
+        """
+        layers = self._keras.layers
+        loops = (layers.RNN, layers.Bidirectional, layers.TimeDistributed)
+        compiled = not once or any(isinstance(layer, loops) for layer in self._model._flatten_layers())
+        run = probe(self._keras, self._model, compiled)
         return lambda inputs: run(self._packed(inputs))
 
     def _packed(self, inputs):
@@ -97,8 +103,11 @@ def _tensor(array):
     return tensorflow.constant(array)
 
 
-def probe(keras, model):
-    """Return a function from a batch to ``{path: flat outputs}`` of every call, run as ``predict`` runs the model."""
+def probe(keras, model, compiled=True):
+    """Return a function from a batch to ``{path: flat outputs}`` of every call, run as ``predict`` runs the model.
+
+    ``compiled``: as ``predict`` does; without it, operation by operation.
+    """
     recorder = _Recorder(keras)
 
     def run(batch):
@@ -106,7 +115,7 @@ def probe(keras, model):
             model(batch, training=False)
         return recorder.notes.nodes
 
-    if keras.backend.backend() == "tensorflow":
+    if compiled and keras.backend.backend() == "tensorflow":
         import tensorflow
 
         run = tensorflow.function(run)
