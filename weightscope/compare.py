@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from weightscope.cores import in_parallel
 from weightscope.gaps import RTOL, Gap, Tolerance, gap, gap_in_budget, worst_gap
 from weightscope.kernels.short_floats import dtype_name
 from weightscope.layers.models import Model
@@ -122,13 +123,25 @@ def traces(model, sides, tolerance):
 
     Input layers, and nested models as a whole, have no row: their layers have.
     """
-    shapes, rows, dtype = model.shapes(), [], None
+    shapes, asked, dtype = model.shapes(), [], None
     for path, layer in calls(model):
         dtype = shortest(layer.with_parts(), sides.theirs.get(path, ()), dtype)
-        faulty = any(row.verdict == "diverges" for row in rows)
-        rows.append(_row(path, sides, tolerance.for_layer(path), dtype, faulty))
-        rows[-1] = replace(rows[-1], class_name=layer.class_name, shape=shapes.get(path))
-    return rows
+        asked.append((path, layer.class_name, dtype))
+
+    def judged(call):
+        path, _, through = call
+        return _row(path, sides, tolerance.for_layer(path), through)
+
+    found = in_parallel(judged, asked) if asked else []
+    rows = [replace(row, class_name=name, shape=shapes.get(path)) for row, (path, name, _) in zip(found, asked)]
+    first = next((index for index, row in enumerate(rows) if row.verdict == "diverges"), len(rows))
+    return [_inheriting(row, sides, index > first) for index, row in enumerate(rows)]
+
+
+def _inheriting(row, sides, faulty):
+    """Return the row, whose chained difference counts where a call before it diverges, or no budget tells roundings."""
+    too_far = row.verdict == "agrees" and row.isolated is not None and row.chained and not row.chained.within
+    return replace(row, verdict="inherited") if too_far and (faulty or sides.budgets is None) else row
 
 
 def shortest(layers, outputs, dtype=None):
@@ -148,8 +161,8 @@ def calls(model, prefix=""):
             yield prefix + node.path, node.layer
 
 
-def _row(path, sides, tolerance, dtype, faulty):
-    """Return the Difference of one call; ``faulty``: whether a call before it diverges by its own fault."""
+def _row(path, sides, tolerance, dtype):
+    """Return the Difference of one call, as if all before it agreed."""
     missing = sides.isolated.missing.get(path, "")
     if path not in sides.theirs:
         return Difference(path, "", None, None, None, "not compared", missing)
@@ -162,9 +175,7 @@ def _row(path, sides, tolerance, dtype, faulty):
         return Difference(path, "", None, chained, None, *(
             ("agrees", "") if chained.within else ("diverges", ONLY_CHAINED)))
     own = alone.within and (function is None or function.within)
-    inherited = chained and not chained.within and (faulty or sides.budgets is None)
-    verdict = "diverges" if not own else "inherited" if inherited else "agrees"
-    return Difference(path, "", None, chained, alone, verdict, "", function)
+    return Difference(path, "", None, chained, alone, "agrees" if own else "diverges", "", function)
 
 
 def _alone(path, sides, tolerance):

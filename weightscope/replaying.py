@@ -55,14 +55,16 @@ def replay(model: Model, inputs: Arrays, given: "Trace | None" = None, states: d
     ``given``: a Trace whose values take the place of ours for the nodes behind them, so that each layer is judged in
     isolation. ``states``: a mapping, empty before the first batch, that takes the states of stateful layers from one
     batch to the next; without it they begin with zeros. ``call``: what calls each layer, in the place of
-    ``layers.models.run_layer``, and so on the batch as a whole. A layer that cannot be replayed, and all behind it, is
-    in ``trace.missing``.
+    ``layers.models.run_layer``: on the batch as a whole, or on shares of it where it has ``of_share``. A layer that
+    cannot be replayed, and all behind it, is in ``trace.missing``.
     """
     inputs = as_predict_takes(model, inputs)
-    call = run_layer if call is None else call
-    whole = _Whole([slice(None)] if call is not run_layer else _shares(model, inputs))
+    whole = _Whole(_shares(model, inputs) if call is None or hasattr(call, "of_share") else [slice(None)])
+    calls, join = _calls_of_shares(call, len(whole.parts))
     with _carrying(model, {} if states is None else states):
-        outputs = cores.in_parallel(lambda part: _traced(model, inputs, given, whole, (part, call)), whole.parts)
+        outputs = cores.in_parallel(lambda share: _traced(model, inputs, given, whole, share),
+                                    list(zip(whole.parts, calls)))
+    join()
     problem = next(filter(None, map(_problem, outputs)), None)
     whole.trace.output = problem or concatenate(outputs)
     return whole.trace
@@ -81,8 +83,15 @@ def _carrying(model, states):
             states[layer], layer.carried = layer.carried, None
 
 
-def _traced(model, inputs, given, whole, how):
-    part, call = how
+def _calls_of_shares(call, shares):
+    """Return what calls the layers for each share of a batch, and what is to be done when all are run."""
+    if hasattr(call, "of_share"):
+        return call.of_share(shares)
+    return [call or run_layer] * shares, lambda: None
+
+
+def _traced(model, inputs, given, whole, share):
+    part, call = share
     if len(whole.parts) > 1:
         inputs, given = _cut(inputs, part), _cut(given, part)
     own = Trace()

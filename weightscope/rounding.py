@@ -102,6 +102,18 @@ class Dtypes(dict):
         # Some layers compute in the dtype of what they are given, and what enters has a dtype of its own.
         self._entering = [dtype for layer, dtype in own.items() if isinstance(layer, InputLayer)]
 
+    def of_share(self, shares):
+        """Return what is called for each of so many shares of a batch, and a function that takes it together again."""
+        if self._call is run_layer:
+            return [self] * shares, lambda: None
+        inner, join = self._call.of_share(shares)
+        found = [Dtypes(self._own, call) for call in inner]
+
+        def joined():
+            join()
+            self.update(found[0])
+        return found, joined
+
     def __call__(self, path, layer, given):
         """Note the dtype, and run the layer."""
         names = [dtype_name(leaf.dtype) for leaf in flatten(given[:2]) if isinstance(leaf, np.ndarray)]
@@ -116,6 +128,11 @@ class Budgets(dict):
     def __init__(self):
         super().__init__()
         self._copies, self._drawn = {}, 0
+
+    def of_share(self, shares):
+        """Return what is called for each of so many shares of a batch, and a function that takes it together again."""
+        found = [Budgets() for _ in range(shares)]
+        return found, lambda: self.update({path: _joined([own[path] for own in found]) for path in found[0]})
 
     def __call__(self, path, layer, given):
         """Run the layer and note the budget of what it returns."""
@@ -178,6 +195,15 @@ class Budgets(dict):
         if layer not in self._copies:
             self._copies[layer] = copy.deepcopy(layer)
         return self._copies[layer]
+
+
+def _joined(budgets):
+    """Return the Budget of a batch for those of its shares."""
+    if len(budgets) == 1:
+        return budgets[0]
+    leaves = ([np.concatenate(parts) for parts in zip(*(getattr(budget, name) for budget in budgets))]
+              for name in ("magnitude", "coarse", "jump"))
+    return Budget(max(budget.terms for budget in budgets), *leaves, budgets[0].finest)
 
 
 def _terms(layer, given):
