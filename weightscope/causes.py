@@ -38,8 +38,8 @@ def causes_of(layer, given, theirs, budget, others=()):
     """
     found = []
     for words, change in _mistakes(layer, others):
-        changed = copy.deepcopy(layer)
         try:
+            changed = copy.deepcopy(layer)
             change(changed, given)
             ours = changed.run(*given)[0]
         except (WeightscopeError, *MISFITS):

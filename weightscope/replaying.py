@@ -141,13 +141,19 @@ def _shares(model, inputs):
     mixing = not all(layer.keeps_samples_apart for layer in model.with_parts())
     if mixing or samples < 2 or not all(leaf.ndim for leaf in leaves):
         return whole
+    values = values_of_sample(model, leaves)
+    return whole if values is None else cores.shares(samples, values)
+
+
+def values_of_sample(model, leaves):
+    """Return how many values one sample of the inputs makes on its way through the model; None where nothing tells."""
     shapes = model.shapes([(1, *leaf.shape[1:]) for leaf in leaves])
     if None in shapes.values():
-        return whole
+        return None
     flat = flatten_shapes(list(shapes.values()))
     if any(len(shape) < 2 or None in shape for shape in flat):
-        return whole
-    return cores.shares(samples, sum(math.prod(shape) for shape in flat))
+        return None
+    return sum(math.prod(shape) for shape in flat)
 
 
 def _cut(structure, part):

@@ -21,6 +21,7 @@ from functools import partial
 
 import numpy as np
 
+from weightscope.errors import WeightscopeError
 from weightscope.kernels.short_floats import dtype_name
 from weightscope.layers.core import InputLayer
 from weightscope.layers.formula import Activation
@@ -146,8 +147,8 @@ class Budgets(dict):
         if layer.rounding == "none" or not any(leaf.dtype.kind in "fc" for leaf in outputs):
             return Budget(0, none, none, [])
         terms = _terms(layer, given)
-        if layer.rounding == "products":
-            magnitude = self._of_products(layer, given, outputs)
+        magnitude = self._of_products(layer, given, outputs) if layer.rounding == "products" else None
+        if magnitude is not None:
             return Budget(terms, magnitude, magnitude, [])
         near, far = ([self._moved(layer, given, outputs, shift) for _ in range(2)] for shift in SHIFTS[::-1])
         names = [layer.class_name.lower(), *(getattr(own, "name", "") for own in layer.activations().values())]
@@ -162,13 +163,17 @@ class Budgets(dict):
         plain = self._copy(layer)
         args, kwargs, *masks = given
         args, kwargs = map_structure(_sizes, args), map_structure(_sizes, kwargs)
-        if all(leaf.max(initial=0) < MOST_SINGLE for leaf in flatten([args, kwargs]) if isinstance(leaf, np.ndarray)):
-            plain.compute_dtype = "float32"
+        given = [leaf for leaf in flatten([args, kwargs]) if isinstance(leaf, np.ndarray)]
+        small = all(leaf.max(initial=0) < MOST_SINGLE for leaf in given if leaf.dtype.kind in "fiu")
+        plain.compute_dtype = "float32" if small else layer.compute_dtype
         plain.arrays = lambda: {name: plain.cast(array) for name, array in layer.sizes().items()}
         activation = getattr(layer, "activation", None)
         if activation is not None:
             plain.activation = Activation("linear")
-        sums = flatten(plain.run(args, kwargs, *masks)[0])
+        try:
+            sums = flatten(plain.run(args, kwargs, *masks)[0])
+        except (WeightscopeError, *MISFITS):  # sizes may be no inputs that it takes
+            return None
         return [_through(activation, magnitude, y) for magnitude, y in zip(sums, outputs)]
 
     def _moved(self, layer, given, outputs, shift):
@@ -180,7 +185,7 @@ class Budgets(dict):
         args, kwargs, *masks = given
         try:
             found = flatten(moved.run(map_structure(move, args), map_structure(move, kwargs), *masks)[0])
-        except MISFITS:  # moved inputs may be none that it takes
+        except (WeightscopeError, *MISFITS):  # moved inputs may be none that it takes
             return [np.zeros(leaf.shape) for leaf in outputs]
         return [_change(a, b) / shift for a, b in zip(found, outputs)]
 
@@ -193,7 +198,10 @@ class Budgets(dict):
 
     def _copy(self, layer):
         if layer not in self._copies:
-            self._copies[layer] = copy.deepcopy(layer)
+            try:
+                self._copies[layer] = copy.deepcopy(layer)
+            except Exception:  # what a class of the user's may hold
+                self._copies[layer] = copy.copy(layer)
         return self._copies[layer]
 
 

@@ -9,10 +9,11 @@ from weightscope import causes, compare, gaps, reference, twin
 from weightscope.errors import NothingChecked
 from weightscope.layers.models import Model, run_layer
 from weightscope.layers.structure import flatten
-from weightscope.replaying import Trace, as_predict_takes, batches_of, concatenate, replay, steps
+from weightscope.replaying import Trace, as_predict_takes, batches_of, concatenate, replay, steps, values_of_sample
 from weightscope.rounding import Budgets, Dtypes
 
 MOST_EXPLAINED = 3  # layers, in a report
+MOST_KEPT = 160_000_000  # values of one side's trace of a batch; there are half a dozen
 
 
 def verify(model, inputs=None, tolerance=None, batch_size=32, progress=None, against="auto"):
@@ -27,12 +28,12 @@ def verify(model, inputs=None, tolerance=None, batch_size=32, progress=None, aga
     ``reference.Reference``, or recorded values: the path of a file, or a ``reference.Recorded``. Keras starts in a
     child process and loads while the first batch is replayed. Raises Unsafe for a file with code in it, Unsupported
     for one without an architecture, NothingChecked for no samples, ReferenceFailed where Keras fails, Unreadable for
-    recorded values of another model.
+    recorded values of another model. Where a batch of ``batch_size`` would make too many values to keep, it is smaller.
     """
     tolerance = tolerance or gaps.Tolerance()
     against, why_no_twin = _with_twin(model, referee_of(model, against), tolerance)
     arrays = _with_samples(model, inputs, against)
-    batch_size = against.header.get("batch_size", batch_size) if _is_recorded(against) else batch_size
+    batch_size = _batch_size(model, arrays, against, batch_size)
     batches = list(batches_of(arrays, batch_size))
     progress = progress or (lambda stage, done, total: None)
     with _started(model, arrays, batch_size, against) as referee:
@@ -191,6 +192,16 @@ def _with_samples(model, inputs, against):
     if not arrays or not len(arrays[0]):
         raise NothingChecked("the input has no samples, so nothing would be checked")
     return arrays
+
+
+def _batch_size(model, arrays, against, wanted):
+    """Return how many samples are run at a time: as recorded, as a state wants it, or as many as are kept easily."""
+    if _is_recorded(against):
+        return against.header.get("batch_size", wanted)
+    if any(getattr(layer, "stateful", False) for layer in model.with_parts()):
+        return wanted
+    values = values_of_sample(model, arrays)
+    return wanted if not values else max(1, min(wanted, MOST_KEPT // values))
 
 
 def _started(model, arrays, batch_size, against):
