@@ -101,7 +101,7 @@ def _first(row, theirs):
 
 def _cause(row, theirs):
     words = " or ".join(map(printable, row.causes))
-    return f"cause at '{printable(row.path)}': {theirs} gives what it gives with {words}"
+    return f"cause at '{printable(row.path)}': {theirs} gives what the layer gives with {words}"
 
 
 def gap_text(found, theirs="Keras"):
