@@ -5,13 +5,14 @@ import inspect
 
 import numpy as np
 
+from weightscope.errors import NotReplayable
 from weightscope.layers.base import keras_layer
 from weightscope.layers.operations import Operation
 from weightscope.layers.tensorflow_functions import function_of
 
 
 def _unknown(*args, **kwargs):
-    raise NotImplementedError
+    raise NotReplayable("it calls a function of TensorFlow's that weightscope does not know")
 
 
 class TensorFlowCall(Operation):
