@@ -30,6 +30,7 @@ from judging import Live
 
 from weightscope import causes, compare, gaps, loading, twin, verifying
 from weightscope.layers.structure import flatten
+from weightscope.mistakes import mistakes, put
 from weightscope.replaying import as_predict_takes, replay
 from weightscope.rounding import Budgets
 
@@ -141,15 +142,13 @@ class Opened:
         return verifying._sides(self.model, arrays, replay(self.model, arrays), Live(self.path, arrays), ({}, {}, {}))
 
 
-def mistakes(model, layer):
+def planned(model, layer):
     """Yield ``(words, change)``: what the catalogue knows, and small changes of one weight."""
-    others = [other for _, other in compare.calls(model) if other is not layer and other.class_name == layer.class_name
-              and [w.shape for w in other.all_weights()] == [w.shape for w in layer.all_weights()] and other.weights]
-    yield from causes._mistakes(layer, others[:1])
+    yield from mistakes(layer, causes.mistakable(model, layer)[:1])
     names = [name for name, weight in layer.weights.items() if weight.size and weight.dtype.startswith("float")]
     for name in names:
         for size in (1e-1, 1e-3, 1e-6):
-            yield f"one value of {name} changed by {size:g}", lambda whole, _given, name=name, size=size: causes.put(
+            yield f"one value of {name} changed by {size:g}", lambda whole, _given, name=name, size=size: put(
                 whole, **{name: lambda x: nudged(x, size)})
 
 
@@ -186,7 +185,7 @@ def faults(opened, name, count, totals, rng):
         paths = [path for path, _ in compare.calls(opened.model) if path in ours and path in theirs]
         calls = dict(verifying._calls_of(opened.model, arrays, theirs, paths))
     plan = [(path, words, change) for path, (layer, _) in calls.items()
-            for words, change in mistakes(opened.model, layer)]
+            for words, change in planned(opened.model, layer)]
     rng.shuffle(plan)
     found, clean = Counter(), [np.asarray(x, "float64") for x in flatten(sides.chained.output)]
     for path, words, change in plan:
@@ -203,7 +202,7 @@ def one_fault(opened, fault, sides, outside, found):
     path, layer, given, words, change = fault
     ours, theirs = sides.twin or (sides.isolated, sides.theirs)
     of_twin = sides.twin is not None
-    dtype = sides.budgets[path].finest if of_twin else sides.dtypes.get(path)
+    rule = sides.rule(path, of_twin)
     with twin.in_float64(opened.model):
         changed = copy.deepcopy(layer)
         try:
@@ -216,13 +215,12 @@ def one_fault(opened, fault, sides, outside, found):
         found["made"] += 1
         found[f"kind {kind_of(words)}"] += 1
         budget = Budgets()._budget(changed, given, [np.asarray(leaf) for leaf in flatten(wrong)])
-        verdict = gaps.gap_in_budget(wrong, theirs[path], budget, dtype, coarse=not of_twin)
+        verdict = rule(wrong, theirs[path], budget=budget)
         found["found"] += not verdict.within
         if verdict.within:
             print(f"    missed: {path}: {words}: used {verdict.used:.2g}", flush=True)
         if not words.startswith("one value"):
             found["in catalogue"] += 1
-            rule = causes.judge(sides.budgets[path], dtype, coarse=not of_twin)
             others = [other for _, other in compare.calls(opened.model) if f"{other.name!r}" in words]
             told = causes.causes_of(layer, given, wrong, rule, others)
             found["cause"] += words in told

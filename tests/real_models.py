@@ -6,8 +6,15 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "shared" / "real_models"
-MANIFEST = FOLDER / "manifest.tsv"
-ROWS = list(csv.DictReader(MANIFEST.open(), delimiter="\t")) if MANIFEST.exists() else []
+
+
+def rows_of(folder):
+    """Return a dict for each file that the folder's manifest names; none where there is no manifest."""
+    manifest = folder / "manifest.tsv"
+    return list(csv.DictReader(manifest.read_text().splitlines(), delimiter="\t")) if manifest.exists() else []
+
+
+ROWS = rows_of(FOLDER)
 
 
 def each_real_file(rows=ROWS):

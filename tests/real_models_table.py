@@ -4,7 +4,6 @@
 ``real_models.py`` reads it. Needs Keras and tf_keras, and some minutes. What fails is printed, with its reason.
 """
 
-import csv
 import re
 import sys
 from collections import Counter
@@ -34,10 +33,8 @@ NO_ANSWER = None
 
 def main(folder=real_models.FOLDER):
     """Count, print what failed, and write the table into the README."""
-    with (folder / "manifest.tsv").open() as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
     counts = {}
-    for row in rows:
+    for row in real_models.rows_of(folder):
         kept = counts.setdefault(row["keras_version"].partition(".")[0] or "not said", (Counter(), Counter()))
         for column, outcome in outcomes(folder, row):
             if outcome is NO_ANSWER:

@@ -1,6 +1,6 @@
 """The catalogue of mistakes: each is made on a layer's other side, and named again; and so it is in verify's report."""
 
-import copy
+from functools import partial
 
 import keras
 import numpy as np
@@ -8,7 +8,9 @@ import pytest
 
 import weightscope
 from weightscope import causes, twin, verifying
+from weightscope.gaps import gap_in_budget
 from weightscope.layers.structure import flatten
+from weightscope.mistakes import mistakes
 from weightscope.replaying import replay
 from weightscope.rounding import Budgets
 from weightscope.show.verdict import sentence
@@ -64,32 +66,25 @@ def test_every_mistake_that_shows_is_named(name, tmp_path):
     keras.backend.clear_session()
     layer, given, right, budget = called(*LAYERS[name], tmp_path)
     made = 0
-    for words, change in causes._mistakes(layer, ()):
-        wrong = copy.deepcopy(layer)
-        try:
-            change(wrong, given)
-            theirs = wrong.run(*given)[0]
-        except Exception:  # a mistake that this layer cannot make
-            continue
-        if causes.judge(budget)(right, theirs).within or np.shape(theirs) != np.shape(right):
+    for words, change in mistakes(layer):
+        theirs = causes.mistaken(layer, given, change)
+        if theirs is None or gap_in_budget(right, theirs, budget).within or np.shape(theirs) != np.shape(right):
             continue
         made += 1
-        told = causes.causes_of(layer, given, theirs, causes.judge(budget))
+        told = causes.causes_of(layer, given, theirs, partial(gap_in_budget, budget=budget))
         assert words in told or len(told) == causes.MOST, (words, told)
         if words not in told:  # others that come first give the very same numbers
-            assert all(causes.judge(budget)(_made(layer, given, other), theirs).within for other in told)
+            assert all(gap_in_budget(_made(layer, given, other), theirs, budget).within for other in told)
     assert made > 0
 
 
 def _made(layer, given, words):
-    wrong = copy.deepcopy(layer)
-    next(change for found, change in causes._mistakes(layer, ()) if found == words)(wrong, given)
-    return wrong.run(*given)[0]
+    return causes.mistaken(layer, given, next(change for found, change in mistakes(layer) if found == words))
 
 
 def test_what_is_in_no_catalogue_stays_unknown(tmp_path):
     layer, given, right, budget = called(K.Dense(4, activation="tanh"), (3, 4), tmp_path)
-    assert causes.causes_of(layer, given, right * 1.01, causes.judge(budget)) == []
+    assert causes.causes_of(layer, given, right * 1.01, partial(gap_in_budget, budget=budget)) == []
 
 
 @pytest.fixture

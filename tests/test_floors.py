@@ -22,13 +22,14 @@ FLOORS = {
     "weightscope.binding": 3, "weightscope.inferring": 3, "weightscope.loading": 4,
     "weightscope.rounding": 4, "weightscope.twin": 4,
     "weightscope.gaps": 5, "weightscope.replaying": 5, "weightscope.compare": 6, "weightscope.input_files": 5,
-    "weightscope.content_hash": 5,
-    "weightscope.causes": 6, "weightscope.reference": 6, "weightscope.inputs": 6,
-    "weightscope.verifying": 7, "weightscope.recording": 7, "weightscope.converting": 7,
-    "weightscope.show": 8,
-    "weightscope.commands": 9,
-    "weightscope.cli": 10, "weightscope.__main__": 11,
-    "weightscope": 12,  # the front door: what it offers, it loads at the first use
+    "weightscope.content_hash": 5, "weightscope.mistakes": 5,
+    "weightscope.causes": 7, "weightscope.reference": 6, "weightscope.inputs": 6,
+    "weightscope.recording": 7, "weightscope.converting": 7,
+    "weightscope.verifying": 8,
+    "weightscope.show": 9,
+    "weightscope.commands": 10,
+    "weightscope.cli": 11, "weightscope.__main__": 12,
+    "weightscope": 13,  # the front door: what it offers, it loads at the first use
 }
 # From anywhere: a version number, and words about names, both without imports of their own.
 EVERYWHERE = {"weightscope.__version__", "weightscope.show.names"}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from weightscope.cores import in_parallel
 from weightscope.gaps import RTOL, Gap, Tolerance, gap, gap_in_budget, worst_gap
@@ -57,6 +58,13 @@ class Sides:
     dtypes: dict = field(default_factory=dict)
     twin: tuple | None = None
     rounded: Callable = dict
+
+    def rule(self, path, in_float64=False):
+        """Return the function of a call's outputs, ours in float64 and theirs, to the Gap that judges them."""
+        budget = self.budgets[path]
+        if in_float64:
+            return partial(gap_in_budget, budget=budget, dtype=budget.finest, coarse=budget.finest != "float64")
+        return partial(gap_in_budget, budget=budget, dtype=self.dtypes.get(path), coarse=True)
 
 
 @dataclass
@@ -126,14 +134,10 @@ def traces(model, sides, tolerance):
     shapes, asked, dtype = model.shapes(), [], None
     for path, layer in calls(model):
         dtype = shortest(layer.with_parts(), sides.theirs.get(path, ()), dtype)
-        asked.append((path, layer.class_name, dtype))
-
-    def judged(call):
-        path, _, through = call
-        return _row(path, sides, tolerance.for_layer(path), through)
-
-    found = in_parallel(judged, asked) if asked else []
-    rows = [replace(row, class_name=name, shape=shapes.get(path)) for row, (path, name, _) in zip(found, asked)]
+        asked.append((path, replace(tolerance.for_layer(path), through=dtype)))
+    found = dict(zip((path for path, _ in asked), in_parallel(lambda call: _gaps(sides, *call), asked)))
+    found = _computed_alike(found, sides)
+    rows = [_row(path, layer.class_name, shapes[path], found[path], sides) for path, layer in calls(model)]
     first = next((index for index, row in enumerate(rows) if row.verdict == "diverges"), len(rows))
     return [_inheriting(row, sides, index > first) for index, row in enumerate(rows)]
 
@@ -161,46 +165,49 @@ def calls(model, prefix=""):
             yield prefix + node.path, node.layer
 
 
-def _row(path, sides, tolerance, dtype):
+def _gaps(sides, path, tolerance):
+    """Return the Gaps of one call, None where one side has no value: in float64, isolated and chained."""
+    def found(ours, theirs, rule):
+        return rule(ours[path], theirs[path]) if path in ours and path in theirs else None
+
+    known = not tolerance.is_given and sides.budgets is not None and path in sides.budgets
+    alone = sides.rule(path) if known else partial(gap, tolerance=replace(tolerance, through=None))
+    asks = sides.twin is not None and not tolerance.is_given
+    return (found(*sides.twin, sides.rule(path, in_float64=True)) if asks else None,
+            found(sides.isolated, sides.theirs, alone),
+            found(sides.chained, sides.theirs, partial(gap, tolerance=tolerance)))
+
+
+def _computed_alike(found, sides):
+    """Return the Gaps, where the deployed values miss their budget those of ours in the same dtype if they do not.
+
+    Some numbers are made to be lost: what is masked has -1e9 added to it. Computed in the same dtype, ours lose them.
+    """
+    missed = [path for path, (_, alone, _) in found.items() if alone and alone.budgeted and not alone.within]
+    rounded = sides.rounded() if missed else {}
+    again = {path: sides.rule(path)(rounded[path], sides.theirs[path]) for path in missed if path in rounded}
+    return {path: (function, again[path] if path in again and again[path].within else alone, chained)
+            for path, (function, alone, chained) in found.items()}
+
+
+def _row(path, class_name, shape, gaps, sides):
     """Return the Difference of one call, as if all before it agreed."""
+    function, alone, chained = gaps
+    verdict, reason = _verdict(path, gaps, sides)
+    return Difference(path, class_name, shape, None if verdict == "not replayed" else chained, alone, verdict, reason,
+                      function)
+
+
+def _verdict(path, gaps, sides):
+    function, alone, chained = gaps
     missing = sides.isolated.missing.get(path, "")
     if path not in sides.theirs:
-        return Difference(path, "", None, None, None, "not compared", missing)
-    alone, function = _alone(path, sides, tolerance), _function(path, sides, tolerance)
-    through = replace(tolerance, through=dtype)
-    chained = gap(sides.chained[path], sides.theirs[path], through) if path in sides.chained else None
-    if alone is None and (chained is None or missing):
-        return Difference(path, "", None, None, None, "not replayed", missing or sides.chained.missing.get(path, ""))
-    if alone is None:
-        return Difference(path, "", None, chained, None, *(
-            ("agrees", "") if chained.within else ("diverges", ONLY_CHAINED)))
-    own = alone.within and (function is None or function.within)
-    return Difference(path, "", None, chained, alone, "agrees" if own else "diverges", "", function)
-
-
-def _alone(path, sides, tolerance):
-    if path not in sides.isolated:
-        return None
-    ours, theirs = sides.isolated[path], sides.theirs[path]
-    if tolerance.is_given or sides.budgets is None or path not in sides.budgets:
-        return gap(ours, theirs, tolerance)
-    found = gap_in_budget(ours, theirs, sides.budgets[path], sides.dtypes.get(path), coarse=True)
-    rounded = None if found.within else sides.rounded().get(path)
-    if rounded is None:
-        return found
-    # Some numbers are made to be lost: what is masked has -1e9 added to it. Computed in the same dtype, ours lose them.
-    again = gap_in_budget(rounded, theirs, sides.budgets[path], sides.dtypes.get(path), coarse=True)
-    return again if again.within else found
-
-
-def _function(path, sides, tolerance):
-    if sides.twin is None or tolerance.is_given:
-        return None
-    ours, theirs = sides.twin
-    if path not in ours or path not in theirs:
-        return None
-    budget = sides.budgets[path]
-    return gap_in_budget(ours[path], theirs[path], budget, budget.finest, coarse=budget.finest != "float64")
+        return "not compared", missing
+    if alone is not None:
+        return "agrees" if alone.within and (function is None or function.within) else "diverges", ""
+    if chained is None or missing:
+        return "not replayed", missing or sides.chained.missing.get(path, "")
+    return ("agrees", "") if chained.within else ("diverges", ONLY_CHAINED)
 
 
 def joined(parts):

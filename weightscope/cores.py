@@ -36,7 +36,7 @@ def shares(samples, values):
 def in_parallel(function, items):
     """Return ``[function(item) for item in items]``, each on a core of its own, with BLAS on one thread."""
     with _blas().limit(limits=1, user_api="blas"):
-        if len(items) == 1:
-            return [function(items[0])]
+        if len(items) < 2:
+            return [function(item) for item in items]
         with ThreadPoolExecutor(min(len(items), count())) as pool:
             return list(pool.map(function, items))

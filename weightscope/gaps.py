@@ -66,10 +66,10 @@ class Gap:
 
     ``absolute``, ``relative``: the largest differences; ``index``: where the tolerance is missed by most, with the
     values ``ours`` and ``theirs`` there; ``within``: whether every number is within what is allowed; ``used``: the
-    largest share of that; ``ulps``: the difference there in units in the last place of the reference's dtype;
-    ``values``: how many were compared; ``edges``: how many differ because the function jumps there; ``budgeted``:
-    whether a budget for rounding says what is allowed, and no tolerance; ``problem``: why they cannot be compared,
-    where they cannot (other shapes).
+    largest share of that; ``ulps``: the difference there in units in the last place of the reference's dtype, the
+    largest where several outputs are seen as one; ``values``: how many were compared; ``edges``: how many
+    differ because the function jumps there; ``budgeted``: whether a budget for rounding says what is allowed, and no
+    tolerance; ``problem``: why they cannot be compared, where they cannot (other shapes).
     """
 
     absolute: float

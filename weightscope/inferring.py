@@ -11,19 +11,25 @@ from functools import cache
 from weightscope.layers import families
 from weightscope.layers.base import PartConfig, layer_from
 from weightscope.layers.structure import snake_case
+from weightscope.layers.weight import named
 
 MOST = 3  # classes that are named where several fit
 NO_BIAS = {"use_bias": False}
+
+
+def _windowed(name, ranks=(1, 2, 3)):
+    """Return the variants of a class for each rank; a kernel's sizes along space say nothing."""
+    sizes = {rank: {"kernel_size": [1] * rank} for rank in ranks}
+    return {name.format(rank): (own, {**own, **NO_BIAS}) for rank, own in sizes.items()}
+
+
 # Class → its settings that change which weights it has. Where several fit equally well, the first gives the words.
 VARIANTS = {
     "Dense": ({}, NO_BIAS),
-    **{f"Conv{rank}D": ({"kernel_size": [1] * rank}, {"kernel_size": [1] * rank, **NO_BIAS}) for rank in (1, 2, 3)},
-    **{f"DepthwiseConv{rank}D": ({"kernel_size": [1] * rank}, {"kernel_size": [1] * rank, **NO_BIAS})
-       for rank in (1, 2)},
-    **{f"SeparableConv{rank}D": ({"kernel_size": [1] * rank}, {"kernel_size": [1] * rank, **NO_BIAS})
-       for rank in (1, 2)},
-    **{f"Conv{rank}DTranspose": ({"kernel_size": [1] * rank}, {"kernel_size": [1] * rank, **NO_BIAS})
-       for rank in (1, 2, 3)},
+    **_windowed("Conv{}D"),
+    **_windowed("DepthwiseConv{}D", (1, 2)),
+    **_windowed("SeparableConv{}D", (1, 2)),
+    **_windowed("Conv{}DTranspose"),
     "BatchNormalization": ({}, {"scale": False}, {"center": False}, {"scale": False, "center": False}),
     "LayerNormalization": ({}, {"center": False}, {"scale": False}),
     "GroupNormalization": ({}, {"center": False}, {"scale": False}),
@@ -31,7 +37,7 @@ VARIANTS = {
     "LSTM": ({}, NO_BIAS),
     "GRU": ({}, {"reset_after": False}, NO_BIAS),
     "SimpleRNN": ({}, NO_BIAS),
-    **{f"ConvLSTM{rank}D": ({"kernel_size": [1] * rank}, {"kernel_size": [1] * rank, **NO_BIAS}) for rank in (1, 2, 3)},
+    **_windowed("ConvLSTM{}D"),
     "Embedding": ({},),
     "Normalization": ({},),
     "PReLU": ({},),
@@ -121,16 +127,14 @@ def _unified(weight, shape, sizes):
 
 
 def _agrees(word, size, sizes):
-    blocks, _, inner = word.rpartition(":")
-    if "|" in word and not blocks:
-        return size == word.count("|") + 1
-    if blocks:
-        count = blocks.count("|") + 1
-        return size % count == 0 and _agrees(inner, size // count, sizes)
-    if all(factor in sizes for factor in word.split("·")):
-        return math.prod(sizes[factor] for factor in word.split("·")) == size
-    sizes[word] = size
-    return True
+    name, blocks = named(word)
+    if not name:
+        return size == len(blocks)
+    size, rest = divmod(size, max(len(blocks), 1))
+    if all(factor in sizes for factor in name.split("·")):
+        return rest == 0 and math.prod(sizes[factor] for factor in name.split("·")) == size
+    sizes[name] = size
+    return rest == 0
 
 
 def _told(fitting, names):

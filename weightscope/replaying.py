@@ -59,11 +59,11 @@ def replay(model: Model, inputs: Arrays, given: "Trace | None" = None, states: d
     cannot be replayed, and all behind it, is in ``trace.missing``.
     """
     inputs = as_predict_takes(model, inputs)
-    whole = _Whole(_shares(model, inputs) if call is None or hasattr(call, "of_share") else [slice(None)])
-    calls, join = _calls_of_shares(call, len(whole.parts))
+    parts, calls, join = _shared_out(model, inputs, call)
+    whole = _Whole(parts)
     with _carrying(model, {} if states is None else states):
         outputs = cores.in_parallel(lambda share: _traced(model, inputs, given, whole, share),
-                                    list(zip(whole.parts, calls)))
+                                    list(zip(parts, calls)))
     join()
     problem = next(filter(None, map(_problem, outputs)), None)
     whole.trace.output = problem or concatenate(outputs)
@@ -83,11 +83,15 @@ def _carrying(model, states):
             states[layer], layer.carried = layer.carried, None
 
 
-def _calls_of_shares(call, shares):
-    """Return what calls the layers for each share of a batch, and what is to be done when all are run."""
-    if hasattr(call, "of_share"):
-        return call.of_share(shares)
-    return [call or run_layer] * shares, lambda: None
+def _shared_out(model, inputs, call):
+    """Return the shares of a batch, what calls the layers for each of them, and what is to be done when all are run."""
+    if call is None:
+        parts = _shares(model, inputs)
+        return parts, [run_layer] * len(parts), lambda: None
+    if not hasattr(call, "of_share"):
+        return [slice(None)], [call], lambda: None
+    parts = _shares(model, inputs)
+    return parts, *call.of_share(len(parts))
 
 
 def _traced(model, inputs, given, whole, share):

@@ -38,11 +38,10 @@ MOST_SINGLE = 1e12  # inputs below it leave room in a float32 for sums of produc
 UNITS = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
 PARTS = {"complex64": "float32", "complex128": "float64"}
 SMALLEST = {"float16": 2.0**-24}  # below it numbers are lost; others may lose all that is not normal
-# The steepest slope of each activation; 1 for those not listed. Softmax and exponential have their own.
 # What is lost of 1 in activations that add it or take it away: exp(x) - 1, log(1 + exp(x)).
 LOST = {"elu": 1.0, "selu": 1.76, "celu": 1.0, "softplus": 1.0, "logsigmoid": 1.0, "mish": 1.0, "sparseplus": 1.0}
-SLOPES = {"gelu": 1.13, "silu": 1.1, "swish": 1.1, "mish": 1.09, "hard_silu": 1.5, "hard_swish": 1.5, "selu": 1.76,
-          "squareplus": 1.0, "hard_sigmoid": 1.0}
+# The steepest slope of each activation; 1 for those not listed. Softmax and exponential have their own.
+SLOPES = {"gelu": 1.13, "silu": 1.1, "swish": 1.1, "mish": 1.09, "hard_silu": 1.5, "hard_swish": 1.5, "selu": 1.76}
 
 
 @dataclass
@@ -60,14 +59,14 @@ class Budget:
     jump: list
     finest: str = "float64"
 
-    def of(self, dtype, index=0, coarse=False):
+    def of(self, dtype, index=0):
         """Return the budget of output ``index`` in a dtype, an array of its shape."""
-        factor, least = self._scale(dtype)
-        magnitude = (self.coarse if coarse else self.magnitude)[index]
-        return factor * magnitude + least * (magnitude > 0)
+        shape = self.magnitude[index].shape
+        within, _ = self.allowed(dtype, index, shape, coarse=False)
+        return within(slice(None), None).reshape(shape)
 
     def allowed(self, dtype, index, shape, coarse):
-        """Return the same as a function of a slice of the values, flat, and the jumps, flat; for ``gaps``."""
+        """Return it as a function of a slice of the values and their sizes, and the jumps; all flat, for ``gaps``."""
         factor, least = self._scale(dtype)
         if index >= len(self.magnitude) or self.magnitude[index].shape != shape:
             factor, least, magnitude, jump = 0.0, 0.0, np.zeros(math.prod(shape)), None
@@ -152,7 +151,7 @@ class Budgets(dict):
             return Budget(terms, magnitude, magnitude, [])
         near, far = ([self._moved(layer, given, outputs, shift) for _ in range(2)] for shift in SHIFTS[::-1])
         names = [layer.class_name.lower(), *(getattr(own, "name", "") for own in layer.activations().values())]
-        lost = max(LOST.get(name.replace("_", ""), 0.0) for name in names)
+        lost = max(map(_lost, names))
         smooth = [_whole_sample(np.minimum(*leaves), y) + lost
                   for *leaves, y in zip(_largest(near), _largest(far), outputs)]
         coarse = [_whole_sample(leaf, y) + lost for leaf, y in zip(_largest(far), outputs)]
@@ -236,7 +235,11 @@ def _through(activation, magnitude, y):
         return y * (1 + magnitude)
     if name.startswith("log_soft"):
         return 2 * magnitude.max(axis=-1, keepdims=True) + np.abs(y)
-    return SLOPES.get(name, 1.0) * magnitude + np.abs(y) + LOST.get(name.replace("_", ""), 0.0)
+    return SLOPES.get(name, 1.0) * magnitude + np.abs(y) + _lost(name)
+
+
+def _lost(name):
+    return LOST.get(name.replace("_", ""), 0.0)
 
 
 def _change(moved, y):

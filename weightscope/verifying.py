@@ -1,7 +1,6 @@
 """Replays ``predict`` by hand beside a reference, layer by layer, and returns the Comparison."""
 
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 
@@ -47,7 +46,7 @@ def verify(model, inputs=None, tolerance=None, batch_size=32, progress=None, aga
             sides = _sides(model, batch, ours, referee, states)
             found.add(sides, batch)
             progress("samples", index + 1, len(batches))
-        why_no_twin = why_no_twin or getattr(referee, "no_twin", "")
+        why_no_twin = why_no_twin or referee.no_twin
     notes = [*model.notes, *referee.notes]
     return compare.Comparison(
         compare.joined(found.rows), found.output_gaps(predicted), len(arrays[0]), tolerance, version, notes,
@@ -116,12 +115,8 @@ def _calls_of(model, batch, fed, paths):
 def _causes(model, sides, path, call):
     layer, given = call
     of_twin = sides.twin is not None and path in sides.twin[1]
-    theirs, budget = (sides.twin[1] if of_twin else sides.theirs)[path], sides.budgets[path]
-    shapes = [weight.shape for weight in layer.all_weights()]
-    others = [other for _, other in compare.calls(model) if other is not layer and shapes
-              and other.class_name == layer.class_name and [weight.shape for weight in other.all_weights()] == shapes]
-    rule = causes.judge(budget, budget.finest if of_twin else sides.dtypes.get(path), coarse=not of_twin)
-    return causes.causes_of(layer, given, theirs, rule, dict.fromkeys(others))
+    theirs = (sides.twin[1] if of_twin else sides.theirs)[path]
+    return causes.causes_of(layer, given, theirs, sides.rule(path, of_twin), causes.mistakable(model, layer))
 
 
 def _outputs_in(model, trace):
@@ -135,7 +130,7 @@ def _outputs_in(model, trace):
 def _with_twin(model, against, tolerance):
     """Return what to ask, and why no twin in float64 is asked for, "" where one is."""
     if _is_recorded(against):
-        return against, "recorded values are in their own dtypes"
+        return against, against.no_twin
     reason = twin.reason_against(model) or ""
     if tolerance.is_given:
         reason = "a tolerance was given"
@@ -152,22 +147,17 @@ def _sides(model, batch, ours, referee, states):
         isolated = _fed(model, given, replay(model, batch, given, states[1]))
         return compare.Sides(ours, isolated, theirs)
     budgets, pair = Budgets(), None
-    asks = _has_twin(referee)
     with twin.in_float64(model) as own:
-        dtypes = Dtypes(own, run_layer if asks else budgets)
+        dtypes = Dtypes(own, run_layer if referee.asks_twin else budgets)
         isolated = replay(model, batch, given, states[1], dtypes)  # while Keras runs its twin
-        double = referee.twin() if asks else None
+        double = referee.twin() if referee.asks_twin else None
         if double is not None:
             fed = _fitting(double, ours)
             pair = _fed(model, fed, replay(model, batch, fed, states[2], budgets)), double
-        elif asks:
+        elif referee.asks_twin:
             replay(model, batch, given, {}, budgets)
-    again = cache(lambda: replay(model, batch, given, {}))
-    return compare.Sides(ours, _fed(model, given, isolated), theirs, budgets, dtypes, pair, again)
-
-
-def _has_twin(referee):
-    return not _is_recorded(referee) and referee.asks_twin
+    return compare.Sides(ours, _fed(model, given, isolated), theirs, budgets, dtypes, pair,
+                         rounded=lambda: replay(model, batch, given, {}))
 
 
 def referee_of(model, against):

@@ -1,16 +1,10 @@
 """Models from public repositories, by Keras 1.1 to 3.15. The folder is not part of this repository."""
 
-import csv
-from pathlib import Path
-
 import numpy as np
 import pytest
+from real_models import FOLDER, ROWS, each_real_file
 
 from weightscope.files import read
-
-FOLDER = Path(__file__).parents[3] / "shared" / "real_models"
-MANIFEST = FOLDER / "manifest.tsv"
-ROWS = list(csv.DictReader(MANIFEST.open(), delimiter="\t")) if MANIFEST.exists() else []
 
 
 @pytest.mark.skipif(not ROWS, reason=f"{FOLDER} is not there")
@@ -18,7 +12,7 @@ def test_the_folder_is_whole():
     assert len(ROWS) == 61
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row["file"])
+@each_real_file()
 def test_every_array_of_every_file(row):
     path = FOLDER / row["file"]
     zipped = path.read_bytes().startswith(b"PK")

@@ -47,8 +47,8 @@ def convert(model, inputs=None, weights_only=False):
         raise Unsupported(f"{model.saved.path}: {error}") from error
     weights_file = writing.weights(new)
     data = writing.archive(config, weights_file)
-    gaps, version = ([], None) if inputs is None else _checked(model, data, inputs)
-    return Converted(weights_file if weights_only else data, gaps, version)
+    found, version = ([], None) if inputs is None else _checked(model, data, inputs)
+    return Converted(weights_file if weights_only else data, found, version)
 
 
 def _take_shapes(model, inputs):

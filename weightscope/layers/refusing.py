@@ -2,6 +2,7 @@
 
 from weightscope.layers import settings
 from weightscope.layers.formula import Activation
+from weightscope.layers.weight import named
 from weightscope.user_code import is_of_user
 
 
@@ -49,7 +50,7 @@ class Refuses:
         if weight.dtype == "int8" and not self.quantizes_now and not is_of_user(self):
             yield f"weight {weight.name!r} is quantized, which the config does not speak of"
         for word, size in zip(words, weight.shape):
-            blocks, _, name = word.rpartition(":")
+            name, blocks = named(word)
             expected = getattr(self, name, None) if name in self.settings() else None
-            if type(expected) is int and expected * len(blocks.split("|")) != size:
+            if type(expected) is int and expected * max(len(blocks), 1) != size:
                 yield f"weight {weight.name!r} has {size} along {word}, the config says {name}={expected}"

@@ -8,6 +8,16 @@ import numpy as np
 from weightscope.errors import NotReplayable
 
 
+def named(word):
+    """Return ``(name, blocks)`` of an axis's word: ``units`` is ("units", []), ``i|f:units`` ("units", ["i", "f"]).
+
+    The name is that of the size, of one block where there are several, "" where each slot has a name of its own.
+    """
+    blocks, colon, name = word.rpartition(":")
+    slots = name.split("|") if "|" in name else []
+    return (name, blocks.split("|")) if colon else ("" if slots else name, slots)
+
+
 class Weight:
     """One weight of a layer: its name, a word for each axis, and where the file keeps it.
 
@@ -60,9 +70,9 @@ class Weight:
     def size_along(self, word):
         """Return the size of the axis of this word, or of one of its blocks; None where there is none, or no array."""
         for axis, size in zip(self.axis_words() or (), self.shape or ()):
-            blocks, _, name = axis.rpartition(":")
+            name, blocks = named(axis)
             if name == word:
-                return size // len(blocks.split("|"))
+                return size // max(len(blocks), 1)
         return None
 
     def fits(self, shape):

@@ -43,6 +43,7 @@ class Recorded:
     """
 
     partial = True  # a layer without a recorded value is no gap in the check
+    asks_twin, no_twin = False, "recorded values are in their own dtypes"
 
     def __init__(self, model, path):
         self.path, self.notes = os.fspath(path), []

@@ -3,6 +3,7 @@
 import math
 
 from weightscope.layers.structure import is_shape
+from weightscope.layers.weight import named
 
 
 def counted(number, noun):
@@ -39,15 +40,8 @@ def axes_of(weight):
     if words is None:
         return None
     sizes = weight.shape or [None] * len(words)
-    axes = [_axis(word, size) for word, size in zip(words, sizes)]
+    axes = [(name, size, blocks) for (name, blocks), size in zip(map(named, words), sizes)]
     return axes if all(_blocks_fit(size, word, blocks) for word, size, blocks in axes) else None
-
-
-def _axis(word, size):
-    if "|" not in word:
-        return word, size, []
-    blocks, _, inner = word.partition(":")
-    return inner, size, blocks.split("|")
 
 
 def _blocks_fit(size, word, blocks):
