@@ -31,7 +31,7 @@ from judging import Live
 from weightscope import causes, compare, gaps, loading, twin, verifying
 from weightscope.layers.structure import flatten
 from weightscope.mistakes import mistakes, put
-from weightscope.replaying import as_predict_takes, replay
+from weightscope.replaying import as_predict_takes, calls_of, replay
 from weightscope.rounding import Budgets
 
 K = keras.layers
@@ -183,7 +183,7 @@ def faults(opened, name, count, totals, rng):
     ours, theirs = sides.twin or (sides.isolated, sides.theirs)
     with twin.in_float64(opened.model):
         paths = [path for path, _ in compare.calls(opened.model) if path in ours and path in theirs]
-        calls = dict(verifying._calls_of(opened.model, arrays, theirs, paths))
+        calls = dict(calls_of(opened.model, arrays, theirs, paths))
     plan = [(path, words, change) for path, (layer, _) in calls.items()
             for words, change in planned(opened.model, layer)]
     rng.shuffle(plan)

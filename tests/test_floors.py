@@ -24,12 +24,12 @@ FLOORS = {
     "weightscope.gaps": 5, "weightscope.replaying": 5, "weightscope.compare": 6, "weightscope.input_files": 5,
     "weightscope.content_hash": 5, "weightscope.mistakes": 5,
     "weightscope.causes": 7, "weightscope.reference": 6, "weightscope.inputs": 6,
-    "weightscope.recording": 7, "weightscope.converting": 7,
-    "weightscope.verifying": 8,
-    "weightscope.show": 9,
-    "weightscope.commands": 10,
-    "weightscope.cli": 11, "weightscope.__main__": 12,
-    "weightscope": 13,  # the front door: what it offers, it loads at the first use
+    "weightscope.self_testing": 8, "weightscope.recording": 7, "weightscope.converting": 7,
+    "weightscope.verifying": 9,
+    "weightscope.show": 10,
+    "weightscope.commands": 11,
+    "weightscope.cli": 12, "weightscope.__main__": 13,
+    "weightscope": 14,  # the front door: what it offers, it loads at the first use
 }
 # From anywhere: a version number, and words about names, both without imports of their own.
 EVERYWHERE = {"weightscope.__version__", "weightscope.show.names"}
@@ -142,6 +142,7 @@ def weights_of(module):
 def is_given(module, name):
     """Tell whether others say which parameters a function has: options, or Keras' and TensorFlow's calls."""
     return ((home(module) == "weightscope.commands" and name == "command")
+            or (module, name) == ("weightscope.verifying", "verify")  # that command's options
             or (home(module) == "weightscope.layers" and name.endswith(".forward"))
             or module.startswith(("weightscope.layers.operations", "weightscope.layers.tensorflow_functions")))
 

@@ -66,6 +66,18 @@ class Sides:
             return partial(gap_in_budget, budget=budget, dtype=budget.finest, coarse=budget.finest != "float64")
         return partial(gap_in_budget, budget=budget, dtype=self.dtypes.get(path), coarse=True)
 
+    def deployed_rule(self, path, tolerance):
+        """Return ``rule``, or a plain tolerance where one is given or no budget is known."""
+        known = not tolerance.is_given and self.budgets is not None and path in self.budgets
+        return self.rule(path) if known else partial(gap, tolerance=replace(tolerance, through=None))
+
+    def finest_judge(self, path, tolerance):
+        """Return ``(dtype, outputs, rule)``: what the reference gave a call in float64 if it did, else as deployed."""
+        if self.twin is not None and path in self.twin[1] and not tolerance.is_given:
+            return self.budgets[path].finest, self.twin[1][path], self.rule(path, in_float64=True)
+        theirs = self.theirs[path]
+        return shortest((), theirs, self.dtypes.get(path)), theirs, self.deployed_rule(path, tolerance)
+
 
 @dataclass
 class Comparison:
@@ -73,7 +85,8 @@ class Comparison:
 
     ``rows``: a Difference for each call, in call order; ``outputs``: a Gap for each output of the model, ours against
     the reference's own ``predict``; ``samples``: how many samples were run; ``partial``: the reference offers some
-    values only, so that calls it has none for are no gap in the check.
+    values only, so that calls it has none for are no gap in the check; ``trials``: a ``self_testing.Trial`` for each
+    call whose check was checked, None where that was not asked for.
     """
 
     rows: list[Difference]
@@ -84,13 +97,14 @@ class Comparison:
     notes: list[str] = field(default_factory=list)
     partial: bool = False
     no_twin: str = ""
+    trials: list | None = None
 
     def __bool__(self):
         return self.verdict == "agrees"
 
     @property
     def verdict(self):
-        """agrees; diverges; or unchecked, where nothing, or not every layer, could be compared."""
+        """agrees; diverges; or unchecked: not every layer could be compared, or a self-test found the check blind."""
         if self.first is not None or not all(gap.within for gap in self.outputs):
             return "diverges"
         enough = ("agrees", "not compared") if self.partial else ("agrees",)
@@ -98,7 +112,12 @@ class Comparison:
         checked = sum(gap.values for gap in self.outputs)
         if self.partial:
             checked += sum(row.chained.values for row in self.compared if row.chained)
-        return "agrees" if complete and checked and self.rows else "unchecked"
+        return "agrees" if complete and checked and self.rows and not self.unnoticed else "unchecked"
+
+    @property
+    def unnoticed(self):
+        """``(path, words)`` of every change that a self-test made and the verdict did not notice."""
+        return [(trial.path, words) for trial in self.trials or () for words in trial.missed]
 
     @property
     def same_function(self):
@@ -170,11 +189,9 @@ def _gaps(sides, path, tolerance):
     def found(ours, theirs, rule):
         return rule(ours[path], theirs[path]) if path in ours and path in theirs else None
 
-    known = not tolerance.is_given and sides.budgets is not None and path in sides.budgets
-    alone = sides.rule(path) if known else partial(gap, tolerance=replace(tolerance, through=None))
     asks = sides.twin is not None and not tolerance.is_given
     return (found(*sides.twin, sides.rule(path, in_float64=True)) if asks else None,
-            found(sides.isolated, sides.theirs, alone),
+            found(sides.isolated, sides.theirs, sides.deployed_rule(path, tolerance)),
             found(sides.chained, sides.theirs, partial(gap, tolerance=tolerance)))
 
 

@@ -190,6 +190,22 @@ def steps(model, inputs, given=None, trace=None, call=run_layer):
         replacement = None if given is None else given.get(path)
 
 
+def calls_of(model, inputs, given, paths):
+    """Yield ``(path, (layer, what it is given))`` of some calls, each layer fed with the values ``given``.
+
+    What a layer is given: args, kwargs, masks and keyword masks.
+    """
+    calls = {}
+
+    def noted(path, layer, given):
+        calls.update({path: (layer, given)} if path in paths else {})
+        return layer.run(*given)
+
+    for path, _ in steps(model, as_predict_takes(model, inputs), given, call=noted):
+        if path in calls:
+            yield path, calls.pop(path)
+
+
 def predict(model: Model, inputs: Arrays, batch_size: int = 32) -> Any:
     """Return what ``model.predict(inputs)`` returns, by NumPy alone.
 

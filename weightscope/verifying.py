@@ -8,14 +8,23 @@ from weightscope import causes, compare, gaps, reference, twin
 from weightscope.errors import NothingChecked
 from weightscope.layers.models import Model, run_layer
 from weightscope.layers.structure import flatten
-from weightscope.replaying import Trace, as_predict_takes, batches_of, concatenate, replay, steps, values_of_sample
+from weightscope.replaying import (
+    Trace,
+    as_predict_takes,
+    batches_of,
+    calls_of,
+    concatenate,
+    replay,
+    values_of_sample,
+)
 from weightscope.rounding import Budgets, Dtypes
+from weightscope.self_testing import trials_of
 
 MOST_EXPLAINED = 3  # layers, in a report
 MOST_KEPT = 160_000_000  # values of one side's trace of a batch; there are half a dozen
 
 
-def verify(model, inputs=None, tolerance=None, batch_size=32, progress=None, against="auto"):
+def verify(model, inputs=None, tolerance=None, batch_size=32, progress=None, against="auto", self_test=False):
     """Hold a NumPy replay of a loaded model against a reference, at every layer and at the output of ``predict``.
 
     Two questions are asked of every layer, fed with what the reference fed it: is it the same function, both sides in
@@ -25,9 +34,11 @@ def verify(model, inputs=None, tolerance=None, batch_size=32, progress=None, aga
     ``tolerance``: a ``gaps.Tolerance`` to put in the place of the budgets for rounding; ``progress``: called as
     ``progress(stage, done, total)``, stage being "keras" or "samples"; ``against``: "keras", "tf_keras" or "auto", a
     ``reference.Reference``, or recorded values: the path of a file, or a ``reference.Recorded``. Keras starts in a
-    child process and loads while the first batch is replayed. Raises Unsafe for a file with code in it, Unsupported
-    for one without an architecture, NothingChecked for no samples, ReferenceFailed where Keras fails, Unreadable for
-    recorded values of another model. Where a batch of ``batch_size`` would make too many values to keep, it is smaller.
+    child process and loads while the first batch is replayed. ``self_test``: also change weights, inputs and settings
+    of each layer on our side, on the first batch, to see what would be noticed: ``Comparison.trials``.
+    Raises Unsafe for a file with code in it, Unsupported for one without an architecture, NothingChecked for no
+    samples, ReferenceFailed where Keras fails, Unreadable for recorded values of another model. Where a batch of
+    ``batch_size`` would make too many values to keep, it is smaller.
     """
     tolerance = tolerance or gaps.Tolerance()
     against, why_no_twin = _with_twin(model, referee_of(model, against), tolerance)
@@ -44,13 +55,13 @@ def verify(model, inputs=None, tolerance=None, batch_size=32, progress=None, aga
         for index, batch in enumerate(batches):
             ours = first if index == 0 else replay(model, batch, states=states[0])
             sides = _sides(model, batch, ours, referee, states)
-            found.add(sides, batch)
+            found.add(sides, batch, self_test and index == 0)
             progress("samples", index + 1, len(batches))
         why_no_twin = why_no_twin or referee.no_twin
     notes = [*model.notes, *referee.notes]
     return compare.Comparison(
         compare.joined(found.rows), found.output_gaps(predicted), len(arrays[0]), tolerance, version, notes,
-        partial=_is_recorded(referee), no_twin=why_no_twin)
+        partial=_is_recorded(referee), no_twin=why_no_twin, trials=found.trials)
 
 
 class Found:
@@ -58,13 +69,14 @@ class Found:
 
     def __init__(self, model, tolerance):
         self._model, self._tolerance = model, tolerance
-        self.rows, self._ours, self._theirs, self._dtype = [], [], [], None
+        self.rows, self.trials, self._ours, self._theirs, self._dtype = [], None, [], [], None
 
-    def add(self, sides, batch):
-        """Judge one batch, and look for the cause of the first faults of all."""
+    def add(self, sides, batch, self_test=False):
+        """Judge one batch, and look for the cause of the first faults of all; try what would be noticed in it."""
         rows = compare.traces(self._model, sides, self._tolerance)
         explain = not any(row.verdict == "diverges" for rows in self.rows for row in rows)
         self.rows.append(explained(self._model, batch, sides, rows) if explain else rows)
+        self.trials = tried(self._model, batch, sides, rows, self._tolerance) if self_test else self.trials
         self._ours.append(None if sides.chained.problem else sides.chained.output)
         self._theirs.append(_outputs_in(self._model, sides.theirs))
         self._dtype = compare.shortest(self._model.with_parts(), sides.theirs)
@@ -93,30 +105,27 @@ def explained(model, batch, sides, rows):
     guilty = [row.path for row in rows if row.verdict == "diverges" and row.isolated is not None][:MOST_EXPLAINED]
     if not guilty or sides.budgets is None:
         return rows
-    fed = _fitting(sides.twin[1] if sides.twin else sides.theirs, sides.chained)
     with twin.in_float64(model):
-        found = {path: _causes(model, sides, path, call) for path, call in _calls_of(model, batch, fed, guilty)}
+        found = {path: _causes(model, sides, path, call)
+                 for path, call in calls_of(model, batch, _what_feeds(sides), guilty)}
     return [replace(row, causes=tuple(found.get(row.path, ()))) for row in rows]
 
 
-def _calls_of(model, batch, fed, paths):
-    """Yield ``(path, (layer, what it is given))`` of some calls, each layer fed with the values ``fed``."""
-    calls = {}
+def tried(model, batch, sides, rows, tolerance):
+    """Return a ``self_testing.Trial`` for each call that agrees when it is judged alone."""
+    judges = {row.path: sides.finest_judge(row.path, tolerance.for_layer(row.path)) for row in rows
+              if row.verdict == "agrees" and row.isolated is not None}
+    return trials_of(model, batch, _what_feeds(sides), judges)
 
-    def noted(path, layer, given):
-        calls.update({path: (layer, given)} if path in paths else {})
-        return layer.run(*given)
 
-    for path, _ in steps(model, as_predict_takes(model, batch), fed, call=noted):
-        if path in calls:
-            yield path, calls.pop(path)
+def _what_feeds(sides):
+    return _fitting(sides.twin[1] if sides.twin else sides.theirs, sides.chained)
 
 
 def _causes(model, sides, path, call):
     layer, given = call
-    of_twin = sides.twin is not None and path in sides.twin[1]
-    theirs = (sides.twin[1] if of_twin else sides.theirs)[path]
-    return causes.causes_of(layer, given, theirs, sides.rule(path, of_twin), causes.mistakable(model, layer))
+    _, theirs, rule = sides.finest_judge(path, gaps.Tolerance())
+    return causes.causes_of(layer, given, theirs, rule, causes.mistakable(model, layer))
 
 
 def _outputs_in(model, trace):

@@ -15,6 +15,8 @@ from weightscope.commands import options
               help="How many random samples, without --input.")
 @options.batch_size
 @click.option("--quick", is_flag=True, help="Skip Keras' run in float64; the report says so.")
+@click.option("--self-test", is_flag=True, help="Change weights, inputs and settings of each layer on NumPy's side, and"
+                                              " require that the verdict would notice (exit status 3 else).")
 @click.option("--rtol", type=click.FloatRange(min=0), help="Judge by a relative tolerance, not by rounding.")
 @click.option("--atol", type=click.FloatRange(min=0), help="Judge by an absolute tolerance, likewise.")
 @click.option("--tolerance", "of_layers", multiple=True, metavar="NAME=RTOL[,ATOL]",
@@ -27,8 +29,8 @@ from weightscope.commands import options
 @options.layout
 @options.color
 @options.output
-def command(model, reading, inputs, reference, seed, samples, batch_size, quick, rtol, atol, of_layers, limit,
-            custom_objects, layout, color, output):
+def command(model, reading, inputs, reference, seed, samples, batch_size, quick, self_test, rtol, atol, of_layers,
+            limit, custom_objects, layout, color, output):
     """Run the saved MODEL twice, by hand in NumPy and in Keras, and compare the two at every layer.
 
     Each layer, fed with Keras' own values, is judged twice: in float64 on both sides (is it the same function?), and as
@@ -55,7 +57,7 @@ def command(model, reading, inputs, reference, seed, samples, batch_size, quick,
         against = Recorded(opened, options.existing(reference, KINDS))
         arrays, description = given.for_recorded(opened, inputs, against.path, against.inputs)
     _talk(description)
-    result = verify(opened, arrays, tolerance, batch_size, options.progress, against)
+    result = verify(opened, arrays, tolerance, batch_size, options.progress, against, self_test)
     with options.destination(output) as file:
         _write(result, file, layout, color, limit)
     raise SystemExit(result.exit_code)

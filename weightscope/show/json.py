@@ -166,6 +166,7 @@ def comparison(result, file, limit=None):
         "summary": sentence(result),
         "rows": [row if isinstance(row, int) else _row(row) for row in chosen_rows(result.rows, limit)],
         "outputs": [_gap(found) for found in result.outputs],
+        "self_test": None if result.trials is None else [_trial(trial) for trial in result.trials],
         "notes": list(result.notes),
     }))
 
@@ -174,6 +175,12 @@ def _row(row):
     return {"path": row.path, "class_name": row.class_name, "shape": shape_list(row.shape), "verdict": row.verdict,
             "reason": row.reason, "causes": list(row.causes), "function": _gap(row.function),
             "isolated": _gap(row.isolated), "chained": _gap(row.chained)}
+
+
+def _trial(trial):
+    smallest = {name: {"least": least, "most": most} for name, (least, most) in trial.smallest.items()}
+    return {"path": trial.path, "class_name": trial.class_name, "dtype": trial.dtype, "made": trial.made,
+            "missed": trial.missed, "smallest": smallest, "unused": trial.unused}
 
 
 def _gap(found):

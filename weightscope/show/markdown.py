@@ -6,7 +6,7 @@ from weightscope.layers.catalogue import PASSES, REPLAYED
 from weightscope.show.classes import by_family, sections
 from weightscope.show.names import printable
 from weightscope.show.values import array_text, blocks_of_values, statistics
-from weightscope.show.verdict import ABSENT, chosen_rows, sentence
+from weightscope.show.verdict import ABSENT, chosen_rows, chosen_trials, sentence, trial_texts
 from weightscope.show.wording import axes_text, counted, difference_text, number_text, shape_text, share_text
 
 SPECIAL = re.compile(r"[!\"#$%&'*+/:<>?@\[\\\]^_`{|}~]|www")  # what Markdown, HTML or GitHub may read as more
@@ -149,7 +149,20 @@ def comparison(result, file, limit=None):
              "verdict")
     lines = [f"**{word}**: {prose(told)}", "", *table(heads, rows, {3, 4, 5, 6}), ""]
     lines += [f"- {prose(line)}" for line in [*rest, *result.notes]]
+    if result.trials:
+        lines += ["", "## Self-test", "", *_self_test(result, limit)]
     file.write("\n".join(lines) + "\n")
+
+
+def _self_test(result, limit):
+    rows = []
+    for trial in chosen_trials(result, limit):
+        if isinstance(trial, int):
+            rows.append((f"… {counted(trial, 'row')} more", *[""] * 5))
+            continue
+        numbers, told = trial_texts(trial)
+        rows.append((code(trial.path), code(trial.class_name), *map(prose, numbers), "<br>".join(map(prose, told))))
+    return table(("layer", "class", "changes", "noticed", "one weight, from", ""), rows, {2, 3})
 
 
 def _differences(row):

@@ -2,10 +2,10 @@
 
 from weightscope.show.names import printable
 from weightscope.show.text import plain
-from weightscope.show.verdict import ABSENT, chosen_rows, sentence
+from weightscope.show.verdict import ABSENT, chosen_rows, chosen_trials, sentence, trial_texts
 from weightscope.show.wording import counted, difference_text, shape_text, share_text
 
-NUMBER, VERDICT = 9, 13  # widths of a column of differences, and of verdicts
+NUMBER, VERDICT, FINEST = 9, 13, 28  # widths of a column of differences, of verdicts, and of changes of a weight
 STYLES = {"agrees": "green", "diverges": "bold red"}
 
 
@@ -32,6 +32,31 @@ def comparison(result, page, limit=None):
         page.line(line)
     for note in result.notes:
         page.line(f"note: {printable(note)}")
+    if result.trials:
+        _self_test(result, page, limit)
+
+
+def _self_test(result, page, limit):
+    """Write a row for each call whose check was checked."""
+    left = page.width - 2 * NUMBER - FINEST
+    page.line()
+    _trial(page, left, ("self-test", "bold"), ["changes", "noticed", "one weight, from"])
+    for trial in chosen_trials(result, limit):
+        if isinstance(trial, int):
+            page.line(f"… {counted(trial, 'row')} more, with all changes noticed")
+            continue
+        numbers, told = trial_texts(trial)
+        _trial(page, left, (printable(trial.path), "bold"), [*numbers[:2], printable(numbers[2])])
+        for line in told:
+            page.line(printable(line), indent=2)
+
+
+def _trial(page, left, title, numbers):
+    if len(title[0]) > left - 2:
+        page.line(title)
+        title = ("", "")
+    made, noticed, finest = numbers
+    page.line(title, " " * (left - 2 - len(title[0])) + made.rjust(NUMBER) + noticed.rjust(NUMBER), finest)
 
 
 def _style(verdict):

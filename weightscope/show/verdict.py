@@ -7,18 +7,18 @@ from weightscope.show.wording import apart, counted, difference_text, share_text
 ABSENT = "-"
 
 
-def chosen_rows(rows, limit):
+def chosen_rows(rows, limit, is_fine=lambda row: row.verdict == "agrees"):
     """Return at most ``limit`` rows, with a number in place of each run of rows left out.
 
-    Rows that do not agree are never left out; None shows all.
+    Rows that are not fine are never left out; None shows all.
     """
     if limit is None or len(rows) <= limit:
         return list(rows)
-    room = max(limit - sum(row.verdict != "agrees" for row in rows), 0)
+    room = max(limit - sum(not is_fine(row) for row in rows), 0)
     shown = []
     for row in rows:
-        if row.verdict != "agrees" or room > 0:
-            room -= row.verdict == "agrees"
+        if not is_fine(row) or room > 0:
+            room -= is_fine(row)
             shown.append(row)
         elif shown and isinstance(shown[-1], int):
             shown[-1] += 1
@@ -31,7 +31,8 @@ def sentence(result):
     """Return the verdict of a Comparison as a few lines of text, the first of them the verdict itself."""
     lines = {"agrees": lambda: [_agrees(result)], "unchecked": lambda: [_unchecked(result)]}.get(
         result.verdict, lambda: _diverges(result))()
-    return [*lines, *_two_answers(result), *([tolerance_text(result)] if _by_tolerance(result) else [])]
+    rule = [tolerance_text(result)] if _by_tolerance(result) else []
+    return [*lines, *_two_answers(result), *_self_test(result), *rule]
 
 
 def _two_answers(result):
@@ -52,6 +53,31 @@ def _two_answers(result):
                      f" {share_text(worst.isolated.used)} (layer '{printable(worst.path)}')")
     edges = sum(found.edges for row in result.rows for found in (row.function, row.isolated) if found is not None)
     return lines + ([f"on an edge: {counted(edges, 'value')} differ where the function jumps"] if edges else [])
+
+
+def _self_test(result):
+    """Return a line on what the self-test found, where there was one."""
+    if result.trials is None:
+        return []
+    made = sum(trial.made for trial in result.trials)
+    found = f"{made - len(result.unnoticed)} of {made}" if result.unnoticed else f"all {made}"
+    finest = [trial.finest[1] for trial in result.trials if trial.finest]
+    told = f"; in every layer, that of one weight by {difference_text(max(finest))} of itself" if finest else ""
+    return [f"self-test: noticed {found} changes of weights, inputs and settings{told}"]
+
+
+def chosen_trials(result, limit):
+    """Return at most ``limit`` Trials as ``chosen_rows`` does; those with a change that was missed are always there."""
+    return chosen_rows(result.trials or [], limit, lambda trial: not trial.missed)
+
+
+def trial_texts(trial):
+    """Return the texts of a Trial: how many changes, how many noticed, and the finest; then lines of what to know."""
+    weight, change = trial.finest or ("", 0.0)
+    told = [f"not noticed: {words}" for words in trial.missed]
+    told += [f"with this input nothing depends on {words}" for words in trial.unused]
+    return [str(trial.made), str(trial.made - len(trial.missed)),
+            f"{difference_text(change)} of {weight}" if weight else ABSENT], told
 
 
 def _by_tolerance(result):
@@ -76,6 +102,10 @@ def _unchecked(result):
         return "unchecked: no output value was compared"
     fine = ("agrees", "not compared") if result.partial else ("agrees",)
     left = [row for row in result.rows if row.verdict not in fine]
+    if not left:
+        path, words = result.unnoticed[0]
+        return (f"unchecked: the verdict did not notice {counted(len(result.unnoticed), 'change')} of the self-test,"
+                f" first at layer '{printable(path)}': {printable(words)}")
     return (f"unchecked: {len(left)} of {counted(len(result.rows), 'layer call')} could not be compared, first"
             f" {printable(left[0].path)!r} ({printable(left[0].class_name)})")
 
