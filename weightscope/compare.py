@@ -187,12 +187,12 @@ def calls(model, prefix=""):
 def _gaps(sides, path, tolerance):
     """Return the Gaps of one call, None where one side has no value: in float64, isolated and chained."""
     def found(ours, theirs, rule):
-        return rule(ours[path], theirs[path]) if path in ours and path in theirs else None
+        return rule(path)(ours[path], theirs[path]) if path in ours and path in theirs else None
 
     asks = sides.twin is not None and not tolerance.is_given
-    return (found(*sides.twin, sides.rule(path, in_float64=True)) if asks else None,
-            found(sides.isolated, sides.theirs, sides.deployed_rule(path, tolerance)),
-            found(sides.chained, sides.theirs, partial(gap, tolerance=tolerance)))
+    return (found(*sides.twin, partial(sides.rule, in_float64=True)) if asks else None,
+            found(sides.isolated, sides.theirs, partial(sides.deployed_rule, tolerance=tolerance)),
+            found(sides.chained, sides.theirs, lambda _path: partial(gap, tolerance=tolerance)))
 
 
 def _computed_alike(found, sides):
