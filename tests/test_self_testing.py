@@ -15,22 +15,24 @@ from weightscope.verifying import verify
 
 pytestmark = pytest.mark.keras
 K = keras.layers
-RNG = np.random.default_rng(0)
 
 
 def tried(folder, layers, x, dtype=None, **settings):
     """Return the Comparison of a model with a self-test, and its Trials by path."""
     model = keras.Sequential([keras.Input(x.shape[1:], dtype=dtype), *layers])
+    rng = np.random.default_rng(1)  # an initializer would draw from a seed of its own, another one in each run
     for weight in model.weights:
         if weight.path.endswith(("bias", "beta")):
-            weight.assign(RNG.normal(size=weight.shape) * 0.1)
+            weight.assign(rng.normal(size=weight.shape) * 0.1)
+        elif weight.path.endswith(("kernel", "embeddings")):
+            weight.assign(rng.uniform(-0.5, 0.5, weight.shape))
     model.save(folder / "model.keras")
     result = verify(weightscope.load(folder / "model.keras"), x, self_test=True, **settings)
     return result, {trial.path: trial for trial in result.trials}
 
 
 def normal(*shape):
-    return RNG.normal(size=shape).astype("float32")
+    return np.random.default_rng(0).normal(size=shape).astype("float32")
 
 
 @pytest.mark.parametrize(("layers", "x"), [
