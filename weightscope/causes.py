@@ -45,5 +45,6 @@ def mistakable(model, layer):
     def kind(one):
         return one.class_name, [weight.shape for weight in one.all_weights()]
 
-    found = (other for _, other in calls(model) if other is not layer and kind(layer)[1] and kind(other) == kind(layer))
+    own = kind(layer)
+    found = (other for _, other in calls(model) if other is not layer and own[1] and kind(other) == own)
     return list(dict.fromkeys(found))

@@ -36,11 +36,16 @@ def mistakes(layer, others=()):
         for make in ENTRIES:
             for words, change in make(part):
                 yield words + where, lambda whole, given, index=index, change=change: change(
-                    next(itertools.islice(whole.with_parts(), index, None)))
+                    part_of(whole, index))
     for other in others:
         yield f"the weights of layer {other.name!r}", lambda whole, given, other=other: _replaced(whole, other)
     yield "its mask ignored", _without_masks
     yield "the batch's own statistics, as in training", _trained
+
+
+def part_of(layer, index):
+    """Return the part of a layer that is at this place among ``with_parts``: it itself at 0."""
+    return next(itertools.islice(layer.with_parts(), index, None))
 
 
 def put(part, **changes):

@@ -10,7 +10,7 @@ from weightscope.causes import mistaken
 from weightscope.gaps import RTOL
 from weightscope.layers.structure import flatten, map_structure
 from weightscope.layers.weight import named
-from weightscope.mistakes import mistakes, put
+from weightscope.mistakes import mistakes, part_of, put
 from weightscope.replaying import calls_of
 from weightscope.rounding import SIGNS
 
@@ -157,21 +157,23 @@ class _Trying:
 
     def _unused(self, place, array):
         """Return words for what nothing depends on: "" the whole, else slices of it along each axis."""
-        if not self._depends(place, array, ...):
+        shaken = self._shaken(array, NUDGE)
+        if not self._depends(place, array, shaken, ...):
             return [""]
         runs = min(MOST_RUNS, MOST_VALUES // max(array.size + sum(np.size(y) for y in flatten(self._right)), 1))
         told = []
         for axis, size in enumerate(array.shape):
             word = (place.weight.axis_words() or [""] * array.ndim)[axis] if place.weight else ""
             count, whole = _found_unused(
-                lambda part, axis=axis: self._depends(place, array, (slice(None),) * axis + (part,)), size, runs)
+                lambda part, axis=axis: self._depends(
+                    place, array, shaken, (slice(None),) * axis + (part,)), size, runs)
             if count:
                 told.append(f": {'' if whole else 'at least '}{count} of {size} along {named(word)[0] or word or axis}")
         return told
 
-    def _depends(self, place, array, part):
+    def _depends(self, place, array, shaken, part):
         changed = array.copy()
-        changed[part] = self._shaken(array, NUDGE)[part]
+        changed[part] = shaken[part]
         ours = mistaken(self._layer, self._given, place.put(changed))
         return ours is None or _moved(ours, self._right) > 0
 
@@ -185,10 +187,7 @@ class _Place:
 
     def put(self, array):
         """Return the change that puts an array in the weight's place."""
-        def change(copied, _given):
-            part = next(part for index, part in enumerate(copied.with_parts()) if index == self._index)
-            put(part, **{self._key: lambda _: array})
-        return change
+        return lambda copied, _given: put(part_of(copied, self._index), **{self._key: lambda _: array})
 
 
 def _next(array):
