@@ -139,7 +139,7 @@ class Opened:
 
     def sides(self, arrays):
         """Return the ``compare.Sides`` of one batch."""
-        return verifying._sides(self.model, arrays, replay(self.model, arrays), Live(self.path, arrays), ({}, {}, {}))
+        return verifying._sides(self.model, arrays, replay(self.model, arrays), Live(self.path, arrays), ({}, {}))
 
 
 def planned(model, layer):
@@ -180,7 +180,7 @@ def faults(opened, name, count, totals, rng):
     """Make up to ``count`` faults in a model, and count what is found."""
     arrays = opened.inputs()
     sides = opened.sides(arrays)
-    ours, theirs = sides.twin or (sides.isolated, sides.theirs)
+    ours, theirs = sides.isolated, sides.twin or sides.theirs
     with twin.in_float64(opened.model):
         paths = [path for path, _ in compare.calls(opened.model) if path in ours and path in theirs]
         calls = dict(calls_of(opened.model, arrays, theirs, paths))
@@ -200,7 +200,7 @@ def faults(opened, name, count, totals, rng):
 
 def one_fault(opened, fault, sides, outside, found):
     path, layer, given, words, change = fault
-    ours, theirs = sides.twin or (sides.isolated, sides.theirs)
+    ours, theirs = sides.isolated, sides.twin or sides.theirs
     of_twin = sides.twin is not None
     rule = sides.rule(path, of_twin)
     with twin.in_float64(opened.model):

@@ -25,20 +25,28 @@ class Live:
 
     def batch(self):
         """Return the Trace of the model as it is."""
-        return self._traced(self._keras)
+        self._given = {}
+        return self._traced(self._keras, self._given)
 
     def twin(self):
         """Return the Trace of the model in float64, or None."""
         try:
-            return self._traced(self._keras.twin())
+            return self._traced(self._keras.twin(last=True), {}, self._given)
         except Exception as error:  # whatever Keras or TensorFlow raises where it has no float64
             self.no_twin = str(error)
             return None
 
-    def _traced(self, run):
-        run.reset()
-        nodes = run.probe()(self._arrays)
-        return Trace({path: leaves[0] if len(leaves) == 1 else leaves for path, leaves in nodes.items()})
+    def _traced(self, keras, kept, given=None):
+        found = Trace()
+
+        def note(path, leaves):
+            kept[path] = leaves
+            found[path] = [np.array(keras.array(leaf)) for leaf in leaves] if len(leaves) > 1 else np.array(
+                keras.array(leaves[0]))
+
+        keras.reset()
+        keras.probe()(self._arrays, note, given)
+        return found
 
 
 def judged(path, inputs):
@@ -46,7 +54,7 @@ def judged(path, inputs):
     model = loading.load(path)
     arrays = [np.asarray(x) for x in model.standardize(as_predict_takes(model, inputs))]
     live = Live(path, arrays)
-    sides = verifying._sides(model, arrays, replay(model, arrays), live, ({}, {}, {}))
+    sides = verifying._sides(model, arrays, replay(model, arrays), live, ({}, {}))
     return compare.traces(model, sides, gaps.Tolerance()), live.no_twin
 
 

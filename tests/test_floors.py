@@ -35,8 +35,9 @@ FLOORS = {
 EVERYWHERE = {"weightscope.__version__", "weightscope.show.names"}
 ROOMS = ("weightscope.files", "weightscope.kernels", "weightscope.layers", "weightscope.dialects",
          "weightscope.reference", "weightscope.converting", "weightscope.show", "weightscope.commands")
-ONLY_IN = {"keras": {"weightscope.reference.keras3"}, "tf_keras": {"weightscope.reference.tf_keras"},
-           "tensorflow": {"weightscope.reference.keras3", "weightscope.reference.tf_keras"},
+KERAS3 = {"weightscope.reference.keras3", "weightscope.reference.keras3_twin"}
+ONLY_IN = {"keras": KERAS3, "tf_keras": {"weightscope.reference.tf_keras"},
+           "tensorflow": {*KERAS3, "weightscope.reference.tf_keras"},
            "rich": {"weightscope.show.terminal"}, "click": {"weightscope.cli", "weightscope.commands"}}
 # importlib.metadata is slow, and only wanted when a class is unknown; families are imported as a model needs them.
 LATE = {"weightscope.layers.taught", "weightscope.layers.families"}

@@ -48,7 +48,7 @@ class Sides:
 
     ``chained``, ``isolated``: our Traces; ``theirs``: the reference's. With ``budgets``, ``isolated`` is in float64,
     and ``dtypes`` says the shortest dtype of each call; ``rounded``: a function that returns our isolated Trace in the
-    model's own dtypes. ``twin``: our Trace and the reference's, both in float64, or None.
+    model's own dtypes. ``twin``: the Trace of the reference in float64, each call fed as ours, or None.
     """
 
     chained: dict
@@ -56,7 +56,7 @@ class Sides:
     theirs: dict
     budgets: Budgets | None = None
     dtypes: dict = field(default_factory=dict)
-    twin: tuple | None = None
+    twin: dict | None = None
     rounded: Callable = dict
 
     def rule(self, path, in_float64=False):
@@ -73,8 +73,8 @@ class Sides:
 
     def finest_judge(self, path, tolerance):
         """Return ``(dtype, outputs, rule)``: what the reference gave a call in float64 if it did, else as deployed."""
-        if self.twin is not None and path in self.twin[1] and not tolerance.is_given:
-            return self.budgets[path].finest, self.twin[1][path], self.rule(path, in_float64=True)
+        if self.twin is not None and path in self.twin and not tolerance.is_given:
+            return self.budgets[path].finest, self.twin[path], self.rule(path, in_float64=True)
         theirs = self.theirs[path]
         return shortest((), theirs, self.dtypes.get(path)), theirs, self.deployed_rule(path, tolerance)
 
@@ -190,7 +190,7 @@ def _gaps(sides, path, tolerance):
         return rule(path)(ours[path], theirs[path]) if path in ours and path in theirs else None
 
     asks = sides.twin is not None and not tolerance.is_given
-    return (found(*sides.twin, partial(sides.rule, in_float64=True)) if asks else None,
+    return (found(sides.isolated, sides.twin, partial(sides.rule, in_float64=True)) if asks else None,
             found(sides.isolated, sides.theirs, partial(sides.deployed_rule, tolerance=tolerance)),
             found(sides.chained, sides.theirs, lambda _path: partial(gap, tolerance=tolerance)))
 

@@ -57,12 +57,12 @@ def record(model, inputs, batch_size=32, against="auto", progress=None):
 
 def _run(referee, batches, progress):
     progress("keras", 0, batches)
-    version, predicted = referee.ready()
+    version = referee.ready()
     traces = []
     for index in range(batches):
         traces.append(referee.batch())
         progress("samples", index + 1, batches)
-    return version, predicted, traces
+    return version, referee.predicted(), traces
 
 
 def _plain(array):

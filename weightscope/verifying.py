@@ -6,7 +6,7 @@ import numpy as np
 
 from weightscope import causes, compare, gaps, reference, twin
 from weightscope.errors import NothingChecked
-from weightscope.layers.models import Model, run_layer
+from weightscope.layers.models import Model
 from weightscope.layers.structure import flatten
 from weightscope.replaying import (
     Trace,
@@ -47,17 +47,17 @@ def verify(model, inputs=None, tolerance=None, batch_size=32, progress=None, aga
     batches = list(batches_of(arrays, batch_size))
     progress = progress or (lambda stage, done, total: None)
     with _started(model, arrays, batch_size, against) as referee:
-        states = {}, {}, {}  # of stateful layers: chained, isolated, and in the twin
-        first = replay(model, batches[0], states=states[0])  # while Keras imports, loads and predicts
+        states = {}, {}  # of stateful layers: chained, and isolated
+        first = replay(model, batches[0], states=states[0])  # while Keras imports, loads and runs
         progress("keras", 0, len(batches))
-        version, predicted = referee.ready()
+        version = referee.ready()
         found = Found(model, tolerance)
         for index, batch in enumerate(batches):
             ours = first if index == 0 else replay(model, batch, states=states[0])
             sides = _sides(model, batch, ours, referee, states)
             found.add(sides, batch, self_test and index == 0)
             progress("samples", index + 1, len(batches))
-        why_no_twin = why_no_twin or referee.no_twin
+        predicted, why_no_twin = referee.predicted(), why_no_twin or referee.no_twin
     notes = [*model.notes, *referee.notes]
     return compare.Comparison(
         compare.joined(found.rows), found.output_gaps(predicted), len(arrays[0]), tolerance, version, notes,
@@ -119,7 +119,7 @@ def tried(model, batch, sides, rows, tolerance):
 
 
 def _what_feeds(sides):
-    return _fitting(sides.twin[1] if sides.twin else sides.theirs, sides.chained)
+    return _fitting(sides.theirs, sides.chained)
 
 
 def _causes(model, sides, path, call):
@@ -150,22 +150,17 @@ def _with_twin(model, against, tolerance):
 
 def _sides(model, batch, ours, referee, states):
     """Return the ``compare.Sides`` of one batch."""
-    theirs = _aligned(referee.batch(), ours)
-    given = _fitting(theirs, ours)
+    theirs = referee.batch()
+    given, theirs = _fitting(theirs, ours), _aligned(theirs, ours)
     if twin.reason_against(model):
         isolated = _fed(model, given, replay(model, batch, given, states[1]))
         return compare.Sides(ours, isolated, theirs)
-    budgets, pair = Budgets(), None
+    budgets = Budgets()
     with twin.in_float64(model) as own:
-        dtypes = Dtypes(own, run_layer if referee.asks_twin else budgets)
+        dtypes = Dtypes(own, budgets)
         isolated = replay(model, batch, given, states[1], dtypes)  # while Keras runs its twin
-        double = referee.twin() if referee.asks_twin else None
-        if double is not None:
-            fed = _fitting(double, ours)
-            pair = _fed(model, fed, replay(model, batch, fed, states[2], budgets)), double
-        elif referee.asks_twin:
-            replay(model, batch, given, {}, budgets)
-    return compare.Sides(ours, _fed(model, given, isolated), theirs, budgets, dtypes, pair,
+    double = referee.twin() if referee.asks_twin else None
+    return compare.Sides(ours, _fed(model, given, isolated), theirs, budgets, dtypes, double,
                          rounded=lambda: replay(model, batch, given, {}))
 
 
@@ -211,13 +206,14 @@ def _started(model, arrays, batch_size, against):
 
 def _aligned(theirs, ours):
     """Return a Trace as ours is: None for outputs that only we have, float64 in our shorter dtype."""
+    found = Trace(theirs)
     for path in [path for path in theirs if path in ours]:
         mine, given = flatten(ours[path]), flatten(theirs[path])
         if len(given) <= len(mine):
             given += [None] * (len(mine) - len(given))
             leaves = [_in_our_float(*pair) for pair in zip(given, mine)]
-            theirs[path] = leaves[0] if len(leaves) == 1 else leaves
-    return theirs
+            found[path] = leaves[0] if len(leaves) == 1 else leaves
+    return found
 
 
 def _in_our_float(theirs, ours):

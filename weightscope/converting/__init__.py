@@ -106,7 +106,7 @@ def _checked(model, data, inputs):
         arrays = new.standardize(inputs)
         try:
             with new.saved, reference.start(new, arrays, reference=reference.Reference("keras")) as run:
-                version, theirs = run.ready()
+                version, theirs = run.ready(), run.predicted()
         except ReferenceFailed as error:
             said = str(error).removeprefix(f"{path}: ")
             raise ReferenceFailed(f"{model.saved.path}: what it became: {said}") from error

@@ -1,6 +1,6 @@
 """What a replay is held against: Keras 3 or tf_keras, each in a child process, or values recorded before.
 
-A reference gives a version text and the predicted outputs (``ready``), then a Trace for each ``batch``. Keras is
+A reference gives a version text (``ready``), a Trace for each ``batch``, and what was ``predicted``. Keras is
 imported in ``keras3`` and ``tf_keras`` only, and only in the child.
 """
 

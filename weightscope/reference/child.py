@@ -9,7 +9,7 @@ import numpy as np
 
 from weightscope.errors import Unreadable
 from weightscope.reference.keras3 import Keras3
-from weightscope.reference.storing import write_arrays
+from weightscope.reference.storing import append_array
 from weightscope.reference.tf_keras import TfKeras
 from weightscope.user_code import run_file
 
@@ -58,45 +58,83 @@ def _one_line(error):
 
 
 def _serve(keras, inputs, request, folder, say):
+    """Say what predict gives, and what the calls give on a batch, in the twin too; the next when a line comes in."""
     batch_size, twin = request["batch_size"], None
-    keras.reset()
-    say("predicted", dtypes=write_arrays(folder / "predicted.bin", keras.predict(inputs, batch_size)))
-    keras.reset()
-    probe = keras.probe()
-    starts = iter(range(0, len(inputs[0]), batch_size))
-    for _ in sys.stdin:
-        start = next(starts)
-        batch = [x[start:start + batch_size] for x in inputs]
-        say("batch", **_written(folder / "batch.bin", probe(batch)))
-        if request["twin"]:  # while the parent replays
-            twin = twin or _Twin(keras, once=len(inputs[0]) <= batch_size)
-            say("twin", **twin.run(batch, folder / "twin.bin"))
+    once = len(inputs[0]) <= batch_size
+
+    def predict():
+        keras.reset()
+        with _Answer(folder / "predicted") as answer:
+            answer.note("", keras.predict(inputs, batch_size))
+        keras.reset()
+        say("predicted", **answer.facts)
+
+    if not once:
+        predict()
+    probe = keras.probe(once)
+    for start in range(0, len(inputs[0]), batch_size):
+        batch, given = [x[start:start + batch_size] for x in inputs], {}
+        with _Answer(folder / f"batch_{start}", keras.array, given if request["twin"] else None) as answer:
+            probe(batch, answer.note)
+        say("batch", **answer.facts)
+        if once:  # while the parent replays, as the twin
+            predict()
+        if request["twin"]:
+            twin = twin or _Twin(keras, once)
+            say("twin", **twin.run(batch, given, folder / f"twin_{start}"))
+        if not sys.stdin.readline():
+            return
 
 
 class _Twin:
     """The model in float64; the first thing that goes wrong with it is the reason why there is none."""
 
     def __init__(self, keras, once):
-        self._reason, self._probe = "", None
+        self._reason, self._keras = "", keras
         try:
-            twin = keras.twin()
+            twin = keras.twin(last=once)
             twin.reset()
             self._probe = twin.probe(once)
         except Exception as error:  # whatever Keras raises
             self._reason = _one_line(error)
 
-    def run(self, batch, path):
-        """Return the facts of an answer: where the arrays are, or the reason why there are none."""
+    def run(self, batch, given, path):
+        """Return the facts of an answer: where the arrays are, or the reason why there are none.
+
+        ``given``: what the calls gave in the model's own dtype, which each call of the twin is fed with.
+        """
         try:
-            return {"reason": self._reason} if self._reason else _written(path, self._probe(batch))
+            if not self._reason:
+                with _Answer(path, self._keras.array) as answer:
+                    self._probe(batch, answer.note, given)
+                return answer.facts
         except Exception as error:
             self._reason = _one_line(error)
-            return {"reason": self._reason}
+        return {"reason": self._reason}
 
 
-def _written(path, nodes):
-    dtypes = write_arrays(path, [leaf for leaves in nodes.values() for leaf in leaves])
-    return {"nodes": [[path, len(leaves)] for path, leaves in nodes.items()], "dtypes": dtypes}
+class _Answer:
+    """The outputs of calls, written to a file as they are made; ``facts`` says what is where.
+
+    ``array``: makes an array of a tensor; ``kept``: a mapping that takes the tensors themselves.
+    """
+
+    def __init__(self, path, array=np.asarray, kept=None):
+        self._file, self._array, self._kept = open(path, "wb"), array, kept
+        self.facts = {"file": path.name, "calls": [], "arrays": []}
+
+    def note(self, path, leaves):
+        """Write the outputs of a call."""
+        self.facts["calls"].append([path, len(leaves)])
+        self.facts["arrays"] += [append_array(self._file, self._array(leaf)) for leaf in leaves]
+        if self._kept is not None:
+            self._kept[path] = leaves
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._file.close()
 
 
 if __name__ == "__main__":

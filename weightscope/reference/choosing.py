@@ -51,17 +51,21 @@ class Referee:
         self._start_next()
 
     def ready(self):
-        """Return (version, flat outputs of predict) of the first Keras that gives them; ReferenceFailed without one."""
+        """Return the version text of the first Keras that loads and runs the model; ReferenceFailed without one."""
         while True:
             try:
-                version, predicted = self._current.ready()
+                version = self._current.ready()
             except ReferenceFailed as error:
                 self._fail(error)
                 self._current.__exit__()
                 self._start_next()
             else:
                 self.notes += self._about_choice()
-                return version, predicted
+                return version
+
+    def predicted(self):
+        """Return the flat outputs of ``predict`` on all inputs."""
+        return self._current.predicted()
 
     def batch(self):
         """Run the next batch, and return the Trace of it."""

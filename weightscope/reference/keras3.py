@@ -4,6 +4,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from weightscope.reference.keras3_twin import become_float64, made_in_float64
 from weightscope.reference.noting import Notes, calls
 
 
@@ -30,16 +31,19 @@ class Keras3:
 
         self._read, self._model = read, read()
 
-    def twin(self):
+    def twin(self, last=False):
         """Return the same model with every float policy ``float64``, and the same weights: they are cast exactly.
 
-        Raises ValueError for one whose numbers are not floats alone: quantized layers keep whole numbers.
+        ``last``: this one is not run any more, so that it may become its twin where that gives the same. Raises
+        ValueError for one whose numbers are not floats alone: quantized layers keep whole numbers.
         """
         if any(getattr(layer, "quantization_mode", None) for layer in self._model._flatten_layers()):
             raise ValueError("its quantized layers have no float64")
+        if last and become_float64(self._keras, self._model):
+            return self
         other = Keras3()
         other._read = self._read
-        with _float64(self._keras):
+        with made_in_float64(self._keras):
             other._model = self._read()
         return other
 
@@ -54,15 +58,25 @@ class Keras3:
                 layer.reset_state()
 
     def probe(self, once=False):
-        """Return a function from a batch, a flat list, to ``{path: flat outputs}`` of every call.
+        """Return a function ``run(inputs, note, given=None)``, which runs one batch, a flat list, call by call.
 
-        ``once``: it will be called once, so that compiling it is not worth while, unless the model has loops.
+        ``note(path, leaves)``: takes the outputs of each call, as tensors; ``given``: ``{path: leaves}`` that take the
+        place of what calls gave, for those behind them. ``once``: it will be run once, so that compiling it is not
+        worth while, unless the model has loops.
         """
         layers = self._keras.layers
         loops = (layers.RNN, layers.Bidirectional, layers.TimeDistributed)
-        compiled = not once or any(isinstance(layer, loops) for layer in self._model._flatten_layers())
-        run = probe(self._keras, self._model, compiled)
-        return lambda inputs: run(self._packed(inputs))
+        compiled = self._keras.backend.backend() == "tensorflow" and (
+            not once or any(isinstance(layer, loops) for layer in self._model._flatten_layers()))
+        run = (_compiled if compiled else _call_by_call)(self._keras, self._model)
+        return lambda inputs, note, given=None: run(self._packed(inputs), note, given or {})
+
+    def array(self, tensor):
+        """Return a tensor as an array, which may lie where the tensor does, and only while that lives."""
+        try:
+            return np.asarray(memoryview(tensor))
+        except (TypeError, ValueError, BufferError):  # text, bfloat16, and what is no tensor of TensorFlow's
+            return self._keras.ops.convert_to_numpy(tensor)
 
     def _packed(self, inputs):
         """Return the flat inputs in the structure that the model was built on."""
@@ -70,29 +84,6 @@ class Keras3:
         if isinstance(self._model, self._keras.Sequential):
             return inputs[0]
         return self._keras.tree.pack_sequence_as(self._model.input, inputs)
-
-
-@contextmanager
-def _float64(keras):
-    """While entered, layers and inputs are made in ``float64`` where their config says another float."""
-    from keras.src import dtype_policies
-
-    policy_of, begin = dtype_policies.get, keras.layers.InputLayer.__init__
-
-    def get(identifier):
-        policy = policy_of(identifier)
-        return policy_of("float64") if "float" in str(policy.compute_dtype) else policy
-
-    def begin_in_float64(layer, *args, **kwargs):
-        if "float" in str(kwargs.get("dtype") or "float"):
-            kwargs["dtype"] = "float64"
-        begin(layer, *args, **kwargs)
-
-    dtype_policies.get, keras.layers.InputLayer.__init__ = get, begin_in_float64
-    try:
-        yield
-    finally:
-        dtype_policies.get, keras.layers.InputLayer.__init__ = policy_of, begin
 
 
 def _tensor(array):
@@ -103,44 +94,67 @@ def _tensor(array):
     return tensorflow.constant(array)
 
 
-def probe(keras, model, compiled=True):
-    """Return a function from a batch to ``{path: flat outputs}`` of every call, run as ``predict`` runs the model.
-
-    ``compiled``: as ``predict`` does; without it, operation by operation.
-    """
+def _call_by_call(keras, model):
     recorder = _Recorder(keras)
 
-    def run(batch):
-        with recorder:
+    def run(batch, note, given):
+        with recorder.telling(note, given):
             model(batch, training=False)
-        return recorder.notes.nodes
 
-    if compiled and keras.backend.backend() == "tensorflow":
-        import tensorflow
+    return run
 
-        run = tensorflow.function(run)
-    return lambda batch: keras.tree.map_structure(keras.ops.convert_to_numpy, run(batch))
+
+def _compiled(keras, model):
+    """Return what runs the model as ``predict`` does: compiled."""
+    import tensorflow
+
+    recorder = _Recorder(keras)
+
+    @tensorflow.function
+    def graph(batch, given):
+        nodes = {}
+        with recorder.telling(nodes.__setitem__, given):
+            model(batch, training=False)
+        return nodes
+
+    def run(batch, note, given):
+        for path, leaves in graph(batch, given).items():
+            note(path, leaves)
+
+    return run
 
 
 class _Recorder:
-    """While entered, notes the outputs of every call: Keras runs each graph through ``_run_through_graph``."""
+    """Watches the calls of a run: Keras runs each graph through ``_run_through_graph``."""
 
     def __init__(self, keras):
         from keras.src.models.functional import Functional
         from keras.src.ops.function import Function
 
-        self._function, self._run = Function, Function._run_through_graph
-        self.notes = Notes(keras.tree.flatten, lambda operation: isinstance(operation, (keras.Sequential, Functional)))
+        self._keras, self._function, self._run = keras, Function, Function._run_through_graph
+        self._notes = Notes(lambda operation: isinstance(operation, (keras.Sequential, Functional)))
 
-    def __enter__(self):
-        self.notes.begin()
+    @contextmanager
+    def telling(self, note, given):
+        """While entered, tell ``note`` the outputs of every call, and put those that are ``given`` in their place."""
+        def tell(path, outputs):
+            leaves = self._keras.tree.flatten(outputs)
+            note(path, [leaf for leaf in leaves if leaf is not None])
+            if path not in given:
+                return outputs
+            put = iter(given[path])
+            return self._keras.tree.pack_sequence_as(
+                outputs, [leaf if leaf is None else _in_place_of(self._keras, leaf, next(put)) for leaf in leaves])
+
+        self._notes.begin(tell)
         self._function._run_through_graph = lambda graph, *args, **kwargs: self._watch(graph, *args, **kwargs)
-
-    def __exit__(self, *_):
-        self._function._run_through_graph = self._run
+        try:
+            yield
+        finally:
+            self._function._run_through_graph = self._run
 
     def _watch(self, graph, inputs, operation_fn=lambda operation: operation, **kwargs):
-        prefix = self.notes.prefix
+        prefix = self._notes.prefix
         if prefix is None:
             return self._run(graph, inputs, operation_fn, **kwargs)
         waiting = iter(calls(graph, lambda node: node.operation))
@@ -148,6 +162,22 @@ class _Recorder:
         def watched(operation):
             path = prefix + next(path for called, path in waiting if called is operation)
             call = operation_fn(operation)
-            return lambda *args, **kwargs: self.notes.call(path, operation, call, *args, **kwargs)
+            return lambda *args, **kwargs: self._notes.call(path, operation, call, *args, **kwargs)
 
         return self._run(graph, inputs, watched, **kwargs)
+
+
+def _in_place_of(keras, own, given):
+    """Return a tensor in the dtype and with the mask of the one that a call gave; that one where they do not fit."""
+    from keras.src import backend
+
+    own_dtype, dtype = (backend.standardize_dtype(tensor.dtype) for tensor in (own, given))
+    same_kind = dtype == own_dtype or (backend.is_float_dtype(dtype) and backend.is_float_dtype(own_dtype))
+    shapes = tuple(own.shape), tuple(given.shape)
+    if not same_kind or hasattr(own, "indices") or len(shapes[0]) != len(shapes[1]) or any(
+            n not in (None, m) for n, m in zip(*shapes)):
+        return own
+    # A tensor of its own, for a mask stays with a tensor.
+    found = keras.ops.cast(given, own_dtype) if dtype != own_dtype else keras.ops.identity(given)
+    backend.set_keras_mask(found, backend.get_keras_mask(own))
+    return found

@@ -24,15 +24,19 @@ def calls(graph, operation_of):
 
 
 class Notes:
-    """``nodes``: ``{path: flat outputs}`` of every call, filled between ``begin`` and the end of a run."""
+    """The calls of one run, each told as it is made.
 
-    def __init__(self, flatten, is_graph):
-        self._flatten, self._is_graph = flatten, is_graph
-        self.begin()
+    ``is_graph``: whether an operation is a model, with calls of its own; ``tell(path, outputs)``: takes a call's
+    outputs, and returns those that go on to its readers.
+    """
 
-    def begin(self):
-        """Forget the last run."""
-        self.nodes, self._prefixes = {}, [""]
+    def __init__(self, is_graph):
+        self._is_graph = is_graph
+        self.begin(lambda path, outputs: outputs)
+
+    def begin(self, tell):
+        """Begin a run."""
+        self._tell, self._prefixes = tell, [""]
 
     @property
     def prefix(self):
@@ -40,7 +44,7 @@ class Notes:
         return self._prefixes[-1]
 
     def call(self, path, operation, function, *args, **kwargs):
-        """Return ``function(*args, **kwargs)``, a call of ``operation``, and note its outputs under ``path``.
+        """Return ``function(*args, **kwargs)``, a call of ``operation``, and tell its outputs under ``path``.
 
         Without a path the call belongs to the one around it.
         """
@@ -49,6 +53,4 @@ class Notes:
             outputs = function(*args, **kwargs)
         finally:
             self._prefixes.pop()
-        if path:
-            self.nodes[path] = [leaf for leaf in self._flatten(outputs) if leaf is not None]
-        return outputs
+        return self._tell(path, outputs) if path else outputs

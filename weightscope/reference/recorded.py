@@ -65,10 +65,13 @@ class Recorded:
         return self
 
     def ready(self):
-        """Return (version, flat outputs of predict), None for an output that is not recorded."""
+        """Return what is recorded, in words."""
         version = self.header.get("reference")
-        told = f"recorded values of {self.path}" + (f" ({version})" if version else "")
-        return told, [self._outputs.get(ref, self._leaf(ref)) for ref in self._names.outputs]
+        return f"recorded values of {self.path}" + (f" ({version})" if version else "")
+
+    def predicted(self):
+        """Return the flat outputs of ``predict``, None for one that is not recorded."""
+        return [self._outputs.get(ref, self._leaf(ref)) for ref in self._names.outputs]
 
     def batch(self):
         """Return the Trace of the next batch: of the calls that are recorded."""

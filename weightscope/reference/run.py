@@ -1,7 +1,7 @@
 """The parent's side of one run of Keras in a child process.
 
-The sides talk in JSON lines; arrays travel through files in a temporary folder. The child starts a batch only when
-asked for it, and ends when its standard input closes, so it outlives nobody.
+The sides talk in JSON lines; arrays travel through files in a temporary folder. The child starts a batch, the first
+excepted, only when asked for it, and ends when its standard input closes, so it outlives nobody.
 """
 
 import json
@@ -9,12 +9,13 @@ import os
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
 from weightscope.errors import ReferenceFailed, Unreadable
-from weightscope.reference.storing import read_arrays, storable
+from weightscope.reference.storing import mapped_arrays, storable
 from weightscope.replaying import Trace
 
 _SUFFIXES = {"keras archive": ".keras", "keras weights h5": ".weights.h5"}
@@ -38,7 +39,7 @@ class Run:
                    "config": json.dumps(saved.config) if saved.keeps_weights_only else None,
                    "twin": reference.twin,
                    "custom_objects": [str(Path(path).resolve()) for path in reference.custom_objects]}
-        self.no_twin = ""
+        self.no_twin, self._answers, self._asked = "", [], False
         (folder / "request.json").write_text(json.dumps(request))
         self._log = open(folder / "log.txt", "wb")
         root = str(Path(__file__).resolve().parent.parent.parent)
@@ -61,34 +62,57 @@ class Run:
         return str(model)
 
     def ready(self):
-        """Wait for the model to be loaded and for ``model.predict`` on all inputs; return (version, flat outputs)."""
+        """Wait until the model is loaded and has run; return the version text of the Keras that did."""
         version = self._next("loaded")["version"]
-        return version, read_arrays(self._at("predicted.bin"), self._next("predicted")["dtypes"])
+        self._answers.append(self._next("batch", "predicted"))
+        return version
+
+    def predicted(self):
+        """Wait for ``model.predict`` on all inputs, and return its flat outputs."""
+        return next(iter(self._arrays(self._answer("predicted"))))[1]
 
     def batch(self):
-        """Run the next batch, and return the Trace of it: every call's outputs."""
-        self._child.stdin.write("next\n")
-        self._child.stdin.flush()
-        return self._trace(self._next("batch"), "batch.bin")
+        """Return the Trace of the next batch: every call's outputs."""
+        if self._asked:  # the first is run as soon as the model is loaded
+            with suppress(OSError):  # of a child that died, whose last words are looked for
+                self._child.stdin.write("next\n")
+                self._child.stdin.flush()
+        self._asked = True
+        return self._trace(self._answer("batch"))
 
     def twin(self):
-        """Return the Trace of the same batch, run in float64; None, with ``no_twin``, where that cannot be done."""
-        event = self._next("twin")
-        self.no_twin = event.get("reason", "")
-        return None if self.no_twin else self._trace(event, "twin.bin")
+        """Return the Trace of the same batch in float64, each call fed with what it was fed with in the first run.
 
-    def _trace(self, event, name):
-        arrays = iter(read_arrays(self._at(name), event["dtypes"]))
-        trace = Trace()
-        for path, count in event["nodes"]:
-            outputs = [next(arrays) for _ in range(count)]
-            trace[path] = outputs[0] if count == 1 else outputs
-        return trace
+        None, with ``no_twin``, where that cannot be done.
+        """
+        event = self._answer("twin")
+        self.no_twin = event.get("reason", "")
+        return None if self.no_twin else self._trace(event)
+
+    def _trace(self, event):
+        return Trace({path: outputs[0] if len(outputs) == 1 else outputs for path, outputs in self._arrays(event)})
+
+    def _arrays(self, event):
+        """Return ``(path, flat outputs)`` of every call in an answer, whose file goes when they do."""
+        file = self._at(event["file"])
+        arrays = iter(mapped_arrays(file, event["arrays"]))
+        with suppress(OSError):  # where a file in use cannot be removed
+            file.unlink()
+        return [(path, [next(arrays) for _ in range(count)]) for path, count in event["calls"]]
+
+    def _answer(self, kind):
+        """Return the next answer of a kind; those that come before it wait."""
+        while True:
+            found = next((event for event in self._answers if event["event"] == kind), None)
+            if found is not None:
+                self._answers.remove(found)
+                return found
+            self._answers.append(self._next("batch", "predicted", "twin"))
 
     def _at(self, name):
         return Path(self._folder.name) / name
 
-    def _next(self, expected):
+    def _next(self, *expected):
         try:
             event = json.loads(self._child.stdout.readline())
         except json.JSONDecodeError:
@@ -96,7 +120,7 @@ class Run:
             raise ReferenceFailed(f"{self._path}: {self._name} ended without a word: {last}") from None
         if event["event"] == "unreadable":
             raise Unreadable(event["message"])
-        if event["event"] != expected:
+        if event["event"] not in expected:
             raise ReferenceFailed(f"{self._path}: {self._name} could not {event['stage']} it: {event['message']}")
         return event
 

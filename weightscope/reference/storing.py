@@ -1,23 +1,36 @@
 """Arrays between processes and in recorded files, without pickles: text as ``U``, bfloat16 as float32 with its name."""
 
+import mmap
+
 import numpy as np
 
 from weightscope.kernels.short_floats import BFLOAT16
 
-
-def write_arrays(path, arrays):
-    """Write arrays one after the other, and return the names of their dtypes."""
-    arrays = [np.asarray(array) for array in arrays]
-    with open(path, "wb") as file:
-        for array in arrays:
-            np.save(file, storable(array))
-    return [array.dtype.name for array in arrays]
+ALIGNED = 64  # bytes: where an array may begin in a file, so that it can be used where it lies
 
 
-def read_arrays(path, dtypes):
-    """Return the arrays that ``write_arrays`` wrote, given what it returned."""
+def append_array(file, array):
+    """Write an array behind what an open binary file holds, and return the facts by which ``mapped_arrays`` finds it.
+
+    The facts, which JSON can hold: the name of its dtype, the dtype it is stored in, its shape, and where it begins.
+    """
+    array = np.asarray(array)
+    stored = np.ascontiguousarray(storable(array))
+    begin = -(-file.tell() // ALIGNED) * ALIGNED
+    file.seek(begin)
+    file.write(stored.reshape(-1).view(np.uint8))
+    return [array.dtype.name, stored.dtype.str, array.shape, begin]
+
+
+def mapped_arrays(path, facts):
+    """Return the arrays that ``append_array`` wrote, read only, and read from the file when they are looked at.
+
+    ``facts``: a list of what it returned. The file may be removed: it lasts as long as one of its arrays.
+    """
     with open(path, "rb") as file:
-        return [restored(np.load(file, allow_pickle=False), dtype) for dtype in dtypes]
+        held = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if file.seek(0, 2) else b""
+    return [restored(np.ndarray(shape, stored, held if np.prod(shape) else b"", begin if np.prod(shape) else 0), name)
+            for name, stored, shape, begin in facts]
 
 
 def storable(array):

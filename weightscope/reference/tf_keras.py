@@ -1,5 +1,7 @@
 """tf_keras, the Keras 2 that is still maintained, in the child: how it loads, predicts, and lets calls be watched."""
 
+from contextlib import contextmanager
+
 import numpy as np
 
 from weightscope.reference.noting import Notes, calls
@@ -30,7 +32,7 @@ class TfKeras:
         if status is not None:  # of a checkpoint, which may hold more: the state of an optimizer
             status.assert_existing_objects_matched().expect_partial()
 
-    def twin(self):
+    def twin(self, last=False):
         """Raise ValueError: only Keras 3 makes a twin in float64."""
         raise ValueError("tf_keras is run in the model's own dtypes only")
 
@@ -43,17 +45,27 @@ class TfKeras:
         """Set the states of stateful layers to what they begin with."""
         self._model.reset_states()
 
-    def probe(self):
-        """Return a function from a batch, a flat list, to ``{path: flat outputs}`` of every call."""
+    def probe(self, once=False):
+        """Return a function ``run(inputs, note)``, which runs one batch, a flat list, and notes the calls' outputs."""
         recorder, tensorflow = _Recorder(self._keras, self._tensorflow), self._tensorflow
 
-        def run(batch):
-            with recorder:
+        def graph(batch):
+            nodes = {}
+            with recorder.telling(nodes.__setitem__):
                 self._model(batch, training=False)
-            return recorder.notes.nodes
+            return nodes
 
-        run = tensorflow.function(run, autograph=False)
-        return lambda inputs: tensorflow.nest.map_structure(lambda x: x.numpy(), run(self._packed(inputs)))
+        graph = tensorflow.function(graph, autograph=False)
+
+        def run(inputs, note, given=None):
+            for path, leaves in graph(self._packed(inputs)).items():
+                note(path, leaves)
+
+        return run
+
+    def array(self, tensor):
+        """Return a tensor as an array."""
+        return tensor.numpy()
 
     def _packed(self, inputs):
         inputs = [self._tensorflow.constant(np.asarray(x)) for x in inputs]
@@ -63,7 +75,7 @@ class TfKeras:
 
 
 class _Recorder:
-    """While entered, notes the outputs of every call.
+    """Watches the calls of a run.
 
     tf_keras runs each graph through ``Functional._run_internal_graph``, which calls layer after layer. A model is run
     again for its mask alone; that gives the same outputs once more.
@@ -76,21 +88,29 @@ class _Recorder:
         self._as_it_is = tensorflow.autograph.experimental.do_not_convert
         self._layer, self._call = Layer, Layer.__call__
         self._graph, self._run = Functional, Functional._run_internal_graph
-        self.notes = Notes(tensorflow.nest.flatten, lambda layer: isinstance(layer, Functional))
+        self._notes = Notes(lambda layer: isinstance(layer, Functional))
+        self._flatten = tensorflow.nest.flatten
         self._expected = None  # the calls that the running graph itself is still to make
 
-    def __enter__(self):
-        self.notes.begin()
+    @contextmanager
+    def telling(self, note):
+        """While entered, tell ``note`` the outputs of every call."""
+        def tell(path, outputs):
+            note(path, [leaf for leaf in self._flatten(outputs) if leaf is not None])
+            return outputs
+
+        self._notes.begin(tell)
         self._expected = None
         watch, noted = self._as_it_is(self._watch), self._as_it_is(self._noted)
         self._graph._run_internal_graph = lambda graph, *args, **kwargs: watch(graph, *args, **kwargs)
         self._layer.__call__ = lambda layer, *args, **kwargs: noted(layer, *args, **kwargs)
-
-    def __exit__(self, *_):
-        self._graph._run_internal_graph, self._layer.__call__ = self._run, self._call
+        try:
+            yield
+        finally:
+            self._graph._run_internal_graph, self._layer.__call__ = self._run, self._call
 
     def _watch(self, graph, *args, **kwargs):
-        outer, prefix = self._expected, self.notes.prefix
+        outer, prefix = self._expected, self._notes.prefix
         found = [] if prefix is None else calls(graph, lambda node: node.layer)
         self._expected = iter([(layer, prefix + path) for layer, path in found])
         try:
@@ -104,6 +124,6 @@ class _Recorder:
         path = next((path for called, path in self._expected if called is layer), None)
         outer, self._expected = self._expected, iter(())
         try:
-            return self.notes.call(path, layer, self._call, layer, *args, **kwargs)
+            return self._notes.call(path, layer, self._call, layer, *args, **kwargs)
         finally:
             self._expected = outer

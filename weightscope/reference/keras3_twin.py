@@ -1,0 +1,68 @@
+"""Keras 3 models in float64: made so, or turned into it."""
+
+from contextlib import contextmanager
+
+import numpy as np
+
+
+@contextmanager
+def made_in_float64(keras):
+    """While entered, layers and inputs are made in ``float64`` where their config says another float."""
+    from keras.src import dtype_policies
+
+    policy_of, begin = dtype_policies.get, keras.layers.InputLayer.__init__
+
+    def get(identifier):
+        policy = policy_of(identifier)
+        return policy_of("float64") if _is_float(policy.compute_dtype) else policy
+
+    def begin_in_float64(layer, *args, **kwargs):
+        if _is_float(kwargs.get("dtype") or "float"):
+            kwargs["dtype"] = "float64"
+        begin(layer, *args, **kwargs)
+
+    dtype_policies.get, keras.layers.InputLayer.__init__ = get, begin_in_float64
+    try:
+        yield
+    finally:
+        dtype_policies.get, keras.layers.InputLayer.__init__ = policy_of, begin
+
+
+def become_float64(keras, model):
+    """Turn a built model into its twin in float64, and tell whether that was done.
+
+    It is not where a layer, when it was made or built, has worked out floats of its own or noted a dtype.
+    """
+    layers = [layer for layer in model._flatten_layers() if not isinstance(layer, keras.layers.InputLayer)]
+    if keras.backend.backend() != "tensorflow" or any(_keeps_floats(keras, layer) for layer in layers):
+        return False
+    for layer in layers:
+        if _is_float(layer.compute_dtype):
+            layer._dtype_policy = keras.DTypePolicy("float64")
+        graph = getattr(layer, "_functional", None) or layer
+        for end in getattr(graph, "_inputs", ()):
+            end._dtype = "float64" if _is_float(end._dtype) else end._dtype
+    for variable in filter(lambda variable: _is_float(variable.dtype), model.variables):
+        _lengthen(variable)
+    return True
+
+
+def _is_float(dtype):
+    return "float" in str(dtype)
+
+
+def _keeps_floats(keras, layer):
+    for value in vars(layer).values():
+        array = isinstance(value, (np.ndarray, np.generic)) or (
+            keras.ops.is_tensor(value) and not isinstance(value, keras.Variable))
+        if (array or isinstance(value, str)) and _is_float(value.dtype if array else value):
+            return True
+    return False
+
+
+def _lengthen(variable):
+    import tensorflow
+
+    value = tensorflow.cast(variable._value, "float64")
+    variable._dtype = "float64"
+    variable._value = tensorflow.Variable(value, trainable=variable.trainable, name=variable.name)
