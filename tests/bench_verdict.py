@@ -183,7 +183,7 @@ def faults(opened, name, count, totals, rng):
     ours, theirs = sides.isolated, sides.twin or sides.theirs
     with twin.in_float64(opened.model):
         paths = [path for path, _ in compare.calls(opened.model) if path in ours and path in theirs]
-        calls = dict(calls_of(opened.model, arrays, theirs, paths))
+        calls = dict(calls_of(opened.model, arrays, sides.theirs, paths))
     plan = [(path, words, change) for path, (layer, _) in calls.items()
             for words, change in planned(opened.model, layer)]
     rng.shuffle(plan)

@@ -144,31 +144,47 @@ def _array_gap(ours, theirs, allowed, jump):
 
 
 def _part_gap(ours, theirs, allowed, jump):
-    a, b = _in_dtype_of(theirs, ours).astype("float64"), theirs.astype("float64")
+    a, b = _alike(ours, theirs)
     distance = np.abs(a - b)
-    if not distance.any():
+    largest = distance.max()
+    if not largest > 0 and not np.isnan(largest):
         return Gap(0.0, 0.0, (0,), float(a[0]), float(b[0]), True, a.size)
-    size = np.abs(b)
-    if not np.isfinite(distance).all():  # NaN and infinities agree by kind and place
+    if not np.isfinite(largest):  # NaN and infinities agree by kind and place
         same = (a == b) | (np.isnan(a) & np.isnan(b))
-        distance = np.where(same, 0.0, np.where(np.isnan(distance), np.inf, distance))
-    used = np.where(distance > 0, distance / np.maximum(allowed(size), np.finfo("float64").tiny), 0.0)
+        distance = np.where(same, 0, np.where(np.isnan(distance), np.inf, distance))
+    size = np.abs(b)
+    tiny = np.finfo(distance.dtype).tiny
+    used = distance / np.maximum(allowed(size), tiny)
     edges = 0
     if jump is not None and used.max() > 1:
         on_edge = (used > 1) & (distance <= 2 * jump)
-        edges, used = int(on_edge.sum()), np.where(on_edge, 0.0, used)
-    relative = np.where(size > 0, distance / size, 0.0)
+        edges, used = int(on_edge.sum()), np.where(on_edge, 0, used)
     worst = int(np.argmax(used))
-    return Gap(float(distance.max()), float(np.where(np.isnan(relative), np.inf, relative).max()), (worst,),
-               float(a[worst]), float(b[worst]), bool(used[worst] <= 1), a.size, float(used[worst]),
-               _ulps(distance[worst], theirs[worst]), edges)
+    return Gap(float(distance.max()), _relative(distance, size), (worst,), float(a[worst]), float(b[worst]),
+               bool(used[worst] <= 1), a.size, float(used[worst]), _ulps(distance[worst], theirs[worst]), edges)
+
+
+def _alike(ours, theirs):
+    """Return both in a float that their difference is taken in: the reference's, where that is one of NumPy's."""
+    if theirs.dtype.kind == "f" and theirs.dtype.itemsize >= 4 and ours.dtype.kind == "f":
+        short = dtype_name(theirs.dtype) == "bfloat16" and ours.dtype == np.float64
+        return to_bfloat16(ours) if short else ours.astype(theirs.dtype, copy=False), theirs
+    return _in_dtype_of(theirs, ours).astype("float64"), theirs.astype("float64")
+
+
+def _relative(distance, size):
+    """Return the largest distance in multiples of the size, where that is not zero."""
+    tiny = np.finfo(size.dtype).tiny
+    found = float((distance / (size + tiny)).max())
+    if found < 1 / math.sqrt(tiny):
+        return found
+    found = np.where(size > 0, distance / size, 0)
+    return float(np.where(np.isnan(found), np.inf, found).max())
 
 
 def _in_dtype_of(theirs, ours):
-    """Return ours, where they are in float64 and the reference's in a shorter float, rounded to that."""
-    if ours.dtype != np.float64 or theirs.dtype.kind != "f":
-        return ours
-    return to_bfloat16(ours) if dtype_name(theirs.dtype) == "bfloat16" else ours.astype(theirs.dtype)
+    """Return ours, where they are in float64 and the reference's in half a float32, rounded to that."""
+    return ours.astype(theirs.dtype) if ours.dtype == np.float64 and theirs.dtype.kind == "f" else ours
 
 
 def _ulps(distance, value):
@@ -191,8 +207,10 @@ def _no_gap(problem):
 
 
 def _largest(array):
-    finite = np.abs(array[np.isfinite(array)]) if array.dtype.kind == "f" else np.abs(array)
-    return float(finite.max(initial=0))
+    ends = [float(end) for end in (array.max(initial=0), array.min(initial=0))]
+    if not all(map(math.isfinite, ends)):
+        ends = np.abs(array[np.isfinite(array)]).max(initial=0),
+    return float(max(map(abs, ends)))
 
 
 def worst_gap(gaps):

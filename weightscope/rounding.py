@@ -36,6 +36,7 @@ SHIFTS = 2.0**-22, 2.0**-40  # how far, relatively, inputs and weights are moved
 SIGNS = np.random.default_rng(0).choice((-1.0, 1.0), 65_537)  # a prime number of them: no axis is in step with it
 MOST_SINGLE = 1e12  # inputs below it leave room in a float32 for sums of products
 UNITS = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
+TINY = float(np.finfo("float32").tiny)
 PARTS = {"complex64": "float32", "complex128": "float64"}
 SMALLEST = {"float16": 2.0**-24}  # below it numbers are lost; others may lose all that is not normal
 # What is lost of 1 in activations that add it or take it away: exp(x) - 1, log(1 + exp(x)).
@@ -63,31 +64,32 @@ class Budget:
         """Return the budget of output ``index`` in a dtype, an array of its shape."""
         shape = self.magnitude[index].shape
         within, _ = self.allowed(dtype, index, shape, coarse=False)
-        return within(slice(None), None).reshape(shape)
+        return within(slice(None), np.zeros(0)).reshape(shape)
 
     def allowed(self, dtype, index, shape, coarse):
         """Return it as a function of a slice of the values and their sizes, and the jumps; all flat, for ``gaps``."""
         factor, least = self._scale(dtype)
         if index >= len(self.magnitude) or self.magnitude[index].shape != shape:
-            factor, least, magnitude, jump = 0.0, 0.0, np.zeros(math.prod(shape)), None
-        else:
-            magnitude = (self.coarse if coarse else self.magnitude)[index].reshape(-1)
-            jump = self.jump[index].reshape(-1) if self.jump else None
+            return (lambda _part, size: np.zeros_like(size)), None
+        magnitude = (self.coarse if coarse else self.magnitude)[index].reshape(-1)
 
         def within(part, size):
-            # What is deployed comes to each call by other roundings than what the magnitude was found on.
-            found = magnitude[part] + 2 * np.where(np.isfinite(size), size, 0) if coarse else magnitude[part]
-            return factor * found + least * (found > 0)
+            found = magnitude[part].astype(size.dtype)
+            found *= factor
+            found += least
+            return found
 
-        return within, jump
+        return within, self.jump[index].reshape(-1) if self.jump else None
 
     def _scale(self, dtype):
         dtype = PARTS.get(dtype, dtype)
         if dtype not in UNITS:
             return 0.0, 0.0
         grown = min(self.terms, BLOCK) + self.terms / BLOCK
-        smallest = SMALLEST.get(dtype, float(np.finfo("float32").tiny if dtype != "float64" else np.finfo(dtype).tiny))
-        return ROUNDINGS * math.sqrt(grown) * UNITS[dtype], VANISHING * smallest * (self.terms > 0)
+        factor, smallest = ROUNDINGS * math.sqrt(grown) * UNITS[dtype], SMALLEST.get(dtype, TINY)
+        if dtype == "float64":  # magnitudes found in float32 may have vanished
+            smallest = max(factor * TINY, np.finfo(dtype).tiny)
+        return factor, VANISHING * smallest * (self.terms > 0)
 
 
 class Dtypes(dict):
@@ -142,7 +144,7 @@ class Budgets(dict):
         return outputs, masks
 
     def _budget(self, layer, given, outputs):
-        none = [np.zeros(leaf.shape) for leaf in outputs]
+        none = [np.broadcast_to(np.float32(0), leaf.shape) for leaf in outputs]
         if layer.rounding == "none" or not any(leaf.dtype.kind in "fc" for leaf in outputs):
             return Budget(0, none, none, [])
         terms = _terms(layer, given)
@@ -159,18 +161,18 @@ class Budgets(dict):
         return Budget(terms, smooth, coarse, jump)
 
     def _of_products(self, layer, given, outputs):
-        plain = self._copy(layer)
         args, kwargs, *masks = given
-        args, kwargs = map_structure(_sizes, args), map_structure(_sizes, kwargs)
-        given = [leaf for leaf in flatten([args, kwargs]) if isinstance(leaf, np.ndarray)]
-        small = all(leaf.max(initial=0) < MOST_SINGLE for leaf in given if leaf.dtype.kind in "fiu")
-        plain.compute_dtype = "float32" if small else layer.compute_dtype
+        sizes, dtype = _sizes([args, kwargs], "float32"), "float32"
+        if not all(leaf.max(initial=0) < MOST_SINGLE for leaf in flatten(sizes) if _is_number(leaf)):
+            sizes, dtype = _sizes([args, kwargs], layer.compute_dtype), layer.compute_dtype
+        plain = self._copy(layer)
+        plain.compute_dtype = dtype
         plain.arrays = lambda: {name: plain.cast(array) for name, array in layer.sizes().items()}
         activation = getattr(layer, "activation", None)
         if activation is not None:
             plain.activation = Activation("linear")
         try:
-            sums = flatten(plain.run(args, kwargs, *masks)[0])
+            sums = flatten(plain.run(*sizes, *masks)[0])
         except (WeightscopeError, *MISFITS):  # sizes may be no inputs that it takes
             return None
         return [_through(activation, magnitude, y) for magnitude, y in zip(sums, outputs)]
@@ -222,13 +224,21 @@ def _terms(layer, given):
     return max([LEAST_TERMS, *(kernels if layer.rounding == "products" and kernels else kernels + sample)])
 
 
-def _sizes(leaf):
-    return np.abs(leaf) if isinstance(leaf, np.ndarray) and leaf.dtype.kind in "fi" else leaf
+def _sizes(structure, dtype):
+    def size(leaf):
+        return np.abs(leaf.astype(dtype, copy=False)) if _is_number(leaf) else leaf
+    return map_structure(size, structure)
+
+
+def _is_number(leaf):
+    return isinstance(leaf, np.ndarray) and leaf.dtype.kind in "fi"
 
 
 def _through(activation, magnitude, y):
     """Return the magnitude behind an activation, y being what it returns."""
     name = getattr(activation, "name", "linear")
+    if name in ("linear", "relu"):
+        return magnitude
     if name == "softmax":
         return y * (1 + 2 * magnitude.max(axis=-1, keepdims=True))
     if name == "exponential":
