@@ -139,7 +139,7 @@ class Opened:
 
     def sides(self, arrays):
         """Return the ``compare.Sides`` of one batch."""
-        return verifying._sides(self.model, arrays, replay(self.model, arrays), Live(self.path, arrays), ({}, {}))
+        return verifying._sides(verifying.Ours(self.model, arrays, ({}, {})), Live(self.path, arrays))
 
 
 def planned(model, layer):
@@ -214,7 +214,7 @@ def one_fault(opened, fault, sides, outside, found):
             return
         found["made"] += 1
         found[f"kind {kind_of(words)}"] += 1
-        budget = Budgets()._budget(changed, given, [np.asarray(leaf) for leaf in flatten(wrong)])
+        budget = Budgets().of_call(changed, given, wrong)
         verdict = rule(wrong, theirs[path], budget=budget)
         found["found"] += not verdict.within
         if verdict.within:

@@ -4,7 +4,7 @@ import numpy as np
 
 from weightscope import compare, gaps, loading, verifying
 from weightscope.reference.keras3 import Keras3
-from weightscope.replaying import Trace, as_predict_takes, replay
+from weightscope.replaying import Trace, as_predict_takes
 
 
 class NotLoaded(Exception):
@@ -54,7 +54,7 @@ def judged(path, inputs):
     model = loading.load(path)
     arrays = [np.asarray(x) for x in model.standardize(as_predict_takes(model, inputs))]
     live = Live(path, arrays)
-    sides = verifying._sides(model, arrays, replay(model, arrays), live, ({}, {}))
+    sides = verifying._sides(verifying.Ours(model, arrays, ({}, {})), live)
     return compare.traces(model, sides, gaps.Tolerance()), live.no_twin
 
 

@@ -20,7 +20,7 @@ FLOORS = {
     "weightscope.files": 1, "weightscope.kernels": 1,
     "weightscope.layers": 2, "weightscope.dialects": 2,
     "weightscope.binding": 3, "weightscope.inferring": 3, "weightscope.loading": 4,
-    "weightscope.rounding": 4, "weightscope.twin": 4,
+    "weightscope.rounding": 4, "weightscope.twin": 3,
     "weightscope.gaps": 5, "weightscope.replaying": 5, "weightscope.compare": 6, "weightscope.input_files": 5,
     "weightscope.content_hash": 5, "weightscope.mistakes": 5,
     "weightscope.causes": 7, "weightscope.reference": 6, "weightscope.inputs": 6,

@@ -48,7 +48,8 @@ class Sides:
 
     ``chained``, ``isolated``: our Traces; ``theirs``: the reference's. With ``budgets``, ``isolated`` is in float64,
     and ``dtypes`` says the shortest dtype of each call; ``rounded``: a function that returns our isolated Trace in the
-    model's own dtypes. ``twin``: the Trace of the reference in float64, each call fed as ours, or None.
+    model's own dtypes; ``exactly``: one that returns the Budgets of just what the calls were fed with, where those at
+    hand were found on our chained values. ``twin``: the reference's Trace in float64, each call fed as ours, or None.
     """
 
     chained: dict
@@ -58,6 +59,7 @@ class Sides:
     dtypes: dict = field(default_factory=dict)
     twin: dict | None = None
     rounded: Callable = dict
+    exactly: Callable | None = None
 
     def rule(self, path, in_float64=False):
         """Return the function of a call's outputs, ours in float64 and theirs, to the Gap that judges them."""
@@ -154,7 +156,10 @@ def traces(model, sides, tolerance):
     for path, layer in calls(model):
         dtype = shortest(layer.with_parts(), sides.theirs.get(path, ()), dtype)
         asked.append((path, replace(tolerance.for_layer(path), through=dtype)))
-    found = dict(zip((path for path, _ in asked), in_parallel(lambda call: _gaps(sides, *call), asked)))
+    found = _found(sides, asked)
+    if sides.exactly and not all(path in sides.budgets and _within(found[path]) for path in sides.isolated):
+        sides.budgets, sides.exactly = sides.exactly(), None
+        found = _found(sides, asked)
     found = _computed_alike(found, sides)
     rows = [_row(path, layer.class_name, shapes[path], found[path], sides) for path, layer in calls(model)]
     first = next((index for index, row in enumerate(rows) if row.verdict == "diverges"), len(rows))
@@ -182,6 +187,16 @@ def calls(model, prefix=""):
             yield from calls(node.layer, prefix + node.path + "/")
         elif node.path not in inputs:
             yield prefix + node.path, node.layer
+
+
+def _found(sides, asked):
+    """Return ``{path: its Gaps}`` for ``(path, tolerance)`` of calls."""
+    return dict(zip((path for path, _ in asked), in_parallel(lambda call: _gaps(sides, *call), asked)))
+
+
+def _within(gaps):
+    """Tell whether the layer, fed with what the reference was fed with, is within what is allowed."""
+    return all(found is None or found.within for found in gaps[:2])
 
 
 def _gaps(sides, path, tolerance):

@@ -28,6 +28,7 @@ from weightscope.layers.formula import Activation
 from weightscope.layers.models import run_layer
 from weightscope.layers.running import FLOATS, MISFITS
 from weightscope.layers.structure import flatten, map_structure
+from weightscope.twin import compute_in
 
 ROUNDINGS, BLOCK = 4, 256
 LEAST_TERMS = 4  # of scales, offsets and roots besides a sum
@@ -74,7 +75,9 @@ class Budget:
         magnitude = (self.coarse if coarse else self.magnitude)[index].reshape(-1)
 
         def within(part, size):
-            found = magnitude[part].astype(size.dtype)
+            # Terms that cancel differ between the values at hand and those that the magnitude was found on, if others.
+            found = np.fmin(size, np.finfo(size.dtype).max / 2)
+            found += magnitude[part]
             found *= factor
             found += least
             return found
@@ -125,7 +128,10 @@ class Dtypes(dict):
 
 
 class Budgets(dict):
-    """``{path: Budget}``, filled by calling it in the place of ``run_layer`` in a replay in float64."""
+    """``{path: Budget}``, filled by calling it in the place of ``run_layer`` in a replay, in whatever dtype that is.
+
+    The budgets are found in dtypes of their own, on copies of the layers.
+    """
 
     def __init__(self):
         super().__init__()
@@ -138,36 +144,30 @@ class Budgets(dict):
 
     def __call__(self, path, layer, given):
         """Run the layer and note the budget of what it returns."""
+        begun = _states(layer)
         outputs, masks = layer.run(*given)
-        self[path] = self._budget(layer, given, [np.asarray(leaf) for leaf in flatten(outputs)])
-        self[path].finest = min((part.finest for part in layer.with_parts()), key=FLOATS.index)
+        self[path] = self.of_call(layer, given, outputs, begun)
         return outputs, masks
 
-    def _budget(self, layer, given, outputs):
+    def of_call(self, layer, given, outputs, begun=()):
+        """Return the Budget of a call; ``begun``: the states that its stateful parts began with, in their order."""
+        outputs = [np.asarray(leaf) for leaf in flatten(outputs)]
         none = [np.broadcast_to(np.float32(0), leaf.shape) for leaf in outputs]
+        finest = min((part.finest for part in layer.with_parts()), key=FLOATS.index)
         if layer.rounding == "none" or not any(leaf.dtype.kind in "fc" for leaf in outputs):
-            return Budget(0, none, none, [])
-        terms = _terms(layer, given)
+            return Budget(0, none, none, [], finest)
         magnitude = self._of_products(layer, given, outputs) if layer.rounding == "products" else None
-        if magnitude is not None:
-            return Budget(terms, magnitude, magnitude, [])
-        near, far = ([self._moved(layer, given, outputs, shift) for _ in range(2)] for shift in SHIFTS[::-1])
-        names = [layer.class_name.lower(), *(getattr(own, "name", "") for own in layer.activations().values())]
-        lost = max(map(_lost, names))
-        smooth = [_whole_sample(np.minimum(*leaves), y) + lost
-                  for *leaves, y in zip(_largest(near), _largest(far), outputs)]
-        coarse = [_whole_sample(leaf, y) + lost for leaf, y in zip(_largest(far), outputs)]
-        jump = [np.minimum(a * SHIFTS[1], b * SHIFTS[0]) for a, b in zip(_largest(near), _largest(far))]
-        return Budget(terms, smooth, coarse, jump)
+        found = (magnitude, magnitude, []) if magnitude else self._of_moves(layer, given, outputs, begun)
+        return Budget(_terms(layer, given), *found, finest)
 
     def _of_products(self, layer, given, outputs):
         args, kwargs, *masks = given
         sizes, dtype = _sizes([args, kwargs], "float32"), "float32"
         if not all(leaf.max(initial=0) < MOST_SINGLE for leaf in flatten(sizes) if _is_number(leaf)):
-            sizes, dtype = _sizes([args, kwargs], layer.compute_dtype), layer.compute_dtype
-        plain = self._copy(layer)
-        plain.compute_dtype = dtype
-        plain.arrays = lambda: {name: plain.cast(array) for name, array in layer.sizes().items()}
+            sizes, dtype = _sizes([args, kwargs], "float64"), "float64"
+        plain = self._copy(layer, dtype)
+        weights = plain.sizes()
+        plain.arrays = lambda: weights
         activation = getattr(layer, "activation", None)
         if activation is not None:
             plain.activation = Activation("linear")
@@ -175,35 +175,72 @@ class Budgets(dict):
             sums = flatten(plain.run(*sizes, *masks)[0])
         except (WeightscopeError, *MISFITS):  # sizes may be no inputs that it takes
             return None
+        finally:
+            del plain.arrays
         return [_through(activation, magnitude, y) for magnitude, y in zip(sums, outputs)]
 
-    def _moved(self, layer, given, outputs, shift):
+    def _of_moves(self, layer, given, outputs, begun):
+        y = self._moved(layer, given, begun, 0.0) or outputs
+        near, far = ([self._changes(layer, given, begun, y, shift) for _ in range(2)] for shift in SHIFTS[::-1])
+        names = [layer.class_name.lower(), *(getattr(own, "name", "") for own in layer.activations().values())]
+        lost = max(map(_lost, names))
+        smooth = [_whole_sample(np.minimum(*leaves), leaf) + lost
+                  for *leaves, leaf in zip(_largest(near), _largest(far), y)]
+        coarse = [_whole_sample(change, leaf) + lost for change, leaf in zip(_largest(far), y)]
+        jump = [np.minimum(a * SHIFTS[1], b * SHIFTS[0]) for a, b in zip(_largest(near), _largest(far))]
+        return smooth, coarse, jump
+
+    def _changes(self, layer, given, begun, y, shift):
         """Return by how much outputs change, in multiples of the shift, when inputs and weights are moved by it."""
-        moved = self._copy(layer)
+        found = self._moved(layer, given, begun, shift) or y  # moved inputs may be none that it takes
+        return [_change(a, b) / shift for a, b in zip(found, y)]
+
+    def _moved(self, layer, given, begun, shift):
+        """Return the outputs in float64 with inputs and weights moved by a shift, None where it takes no such ones."""
+        moved = self._copy(layer, "float64")
         move = partial(self._move, shift=shift)
-        for part, own in zip(moved.with_parts(), layer.with_parts()):
-            part.arrays = lambda own=own: {name: move(array) for name, array in own.arrays().items()}
+        for part in moved.with_parts():
+            part.arrays = lambda part=part: {name: move(array) for name, array in type(part).arrays(part).items()}
+        for part, states in zip(_stateful(moved), begun):
+            part.carried = states and [state.astype("float64") for state in states]
         args, kwargs, *masks = given
         try:
-            found = flatten(moved.run(map_structure(move, args), map_structure(move, kwargs), *masks)[0])
-        except (WeightscopeError, *MISFITS):  # moved inputs may be none that it takes
-            return [np.zeros(leaf.shape) for leaf in outputs]
-        return [_change(a, b) / shift for a, b in zip(found, outputs)]
+            return flatten(moved.run(map_structure(move, args), map_structure(move, kwargs), *masks)[0])
+        except (WeightscopeError, *MISFITS):
+            return None
+        finally:
+            for part in moved.with_parts():
+                del part.arrays
 
     def _move(self, leaf, shift):
         if not (isinstance(leaf, np.ndarray) and leaf.dtype.kind in "fc"):
+            return leaf
+        leaf = leaf.astype("float64" if leaf.dtype.kind == "f" else "complex128", copy=False)
+        if not shift:
             return leaf
         self._drawn += 1
         signs = np.roll(SIGNS, 7919 * self._drawn)
         return leaf * (1 + shift * np.resize(signs, leaf.shape))
 
-    def _copy(self, layer):
-        if layer not in self._copies:
+    def _copy(self, layer, dtype):
+        """Return a copy of a layer that computes in a dtype, with the same weights."""
+        if (layer, dtype) not in self._copies:
             try:
-                self._copies[layer] = copy.deepcopy(layer)
+                found = copy.deepcopy(layer)
+                compute_in(dtype, found.with_parts())
             except Exception:  # what a class of the user's may hold
-                self._copies[layer] = copy.copy(layer)
-        return self._copies[layer]
+                found = copy.copy(layer)
+                compute_in(dtype, [found])
+            self._copies[layer, dtype] = found
+        return self._copies[layer, dtype]
+
+
+def _stateful(layer):
+    return [part for part in layer.with_parts() if hasattr(part, "carried")]
+
+
+def _states(layer):
+    return [part.carried for part in _stateful(layer)]
 
 
 def _joined(budgets):
@@ -239,6 +276,7 @@ def _through(activation, magnitude, y):
     name = getattr(activation, "name", "linear")
     if name in ("linear", "relu"):
         return magnitude
+    y = np.where(np.isfinite(y), y, 0)
     if name == "softmax":
         return y * (1 + 2 * magnitude.max(axis=-1, keepdims=True))
     if name == "exponential":

@@ -12,15 +12,20 @@ def reason_against(model):
     return held and f"layer {held.name!r} computes in few bits"
 
 
+def compute_in(dtype, layers):
+    """Have layers that compute in a float compute in another."""
+    for layer in layers:
+        if layer.compute_dtype in FLOATS:
+            layer.policy = layer.compute_dtype = dtype
+
+
 @contextmanager
 def in_float64(model):
     """While entered, every layer of the model computes in float64. Gives ``{layer: the dtype it has else}``."""
     layers = list(model.with_parts())
     layers += [entry for layer in layers if isinstance(layer, Model) for entry in layer.input_layers]
     before = [(layer, layer.policy, layer.compute_dtype) for layer in dict.fromkeys(layers)]
-    for layer, _, dtype in before:
-        if dtype in FLOATS:
-            layer.policy = layer.compute_dtype = "float64"
+    compute_in("float64", (layer for layer, *_ in before))
     try:
         yield {layer: dtype for layer, _, dtype in before}
     finally:

@@ -48,14 +48,13 @@ def verify(model, inputs=None, tolerance=None, batch_size=32, progress=None, aga
     progress = progress or (lambda stage, done, total: None)
     with _started(model, arrays, batch_size, against) as referee:
         states = {}, {}  # of stateful layers: chained, and isolated
-        first = replay(model, batches[0], states=states[0])  # while Keras imports, loads and runs
-        progress("keras", 0, len(batches))
-        version = referee.ready()
-        found = Found(model, tolerance)
+        found, version = Found(model, tolerance), None
         for index, batch in enumerate(batches):
-            ours = first if index == 0 else replay(model, batch, states=states[0])
-            sides = _sides(model, batch, ours, referee, states)
-            found.add(sides, batch, self_test and index == 0)
+            ours = Ours(model, batch, states)  # while Keras imports, loads and runs
+            if version is None:
+                progress("keras", 0, len(batches))
+                version = referee.ready()
+            found.add(_sides(ours, referee), batch, self_test and index == 0)
             progress("samples", index + 1, len(batches))
         predicted, why_no_twin = referee.predicted(), why_no_twin or referee.no_twin
     notes = [*model.notes, *referee.notes]
@@ -148,20 +147,49 @@ def _with_twin(model, against, tolerance):
     return replace(against, twin=against.twin and not reason), reason
 
 
-def _sides(model, batch, ours, referee, states):
+class Ours:
+    """Our side of one batch: ``chained``, its Trace, and the budgets for rounding that were found on the way.
+
+    ``states``: of stateful layers, two mappings: chained, and fed with what the reference was fed with.
+    """
+
+    def __init__(self, model, batch, states):
+        self.model, self.batch, self._states = model, batch, states[1]
+        self.budgets = None if twin.reason_against(model) else Budgets()
+        self.chained = replay(model, batch, states=states[0], call=self.budgets)
+
+    def fed(self, given):
+        """Return our Trace, in float64 where the model has one, each call fed with values ``given``; and its Dtypes."""
+        if self.budgets is None:
+            return replay(self.model, self.batch, given, self._states), {}
+        self._begun = dict(self._states)
+        with twin.in_float64(self.model) as own:
+            dtypes = Dtypes(own)
+            return replay(self.model, self.batch, given, self._states, dtypes), dtypes
+
+    def fed_budgets(self, given):
+        """Return the Budgets of what each call is fed with values ``given``."""
+        budgets = Budgets()
+        with twin.in_float64(self.model):
+            replay(self.model, self.batch, given, dict(self._begun), budgets)
+        return budgets
+
+    def rounded(self, given):
+        """Return our Trace in the model's own dtypes, each call fed with values ``given``."""
+        return replay(self.model, self.batch, given, {})
+
+
+def _sides(ours, referee):
     """Return the ``compare.Sides`` of one batch."""
     theirs = referee.batch()
-    given, theirs = _fitting(theirs, ours), _aligned(theirs, ours)
-    if twin.reason_against(model):
-        isolated = _fed(model, given, replay(model, batch, given, states[1]))
-        return compare.Sides(ours, isolated, theirs)
-    budgets = Budgets()
-    with twin.in_float64(model) as own:
-        dtypes = Dtypes(own, budgets)
-        isolated = replay(model, batch, given, states[1], dtypes)  # while Keras runs its twin
+    given, theirs = _fitting(theirs, ours.chained), _aligned(theirs, ours.chained)
+    isolated, dtypes = ours.fed(given)  # while Keras runs its twin
+    isolated = _fed(ours.model, given, isolated)
+    if ours.budgets is None:
+        return compare.Sides(ours.chained, isolated, theirs)
     double = referee.twin() if referee.asks_twin else None
-    return compare.Sides(ours, _fed(model, given, isolated), theirs, budgets, dtypes, double,
-                         rounded=lambda: replay(model, batch, given, {}))
+    return compare.Sides(ours.chained, isolated, theirs, ours.budgets, dtypes, double,
+                         rounded=lambda: ours.rounded(given), exactly=lambda: ours.fed_budgets(given))
 
 
 def referee_of(model, against):

@@ -1,7 +1,7 @@
 """The parent's side of one run of Keras in a child process.
 
-The sides talk in JSON lines; arrays travel through files in a temporary folder. The child starts a batch, the first
-excepted, only when asked for it, and ends when its standard input closes, so it outlives nobody.
+The sides talk in JSON lines; arrays travel through files in a temporary folder. The child runs one batch ahead of what
+is judged, no more, and ends when its standard input closes, so it outlives nobody.
 """
 
 import json
@@ -39,7 +39,7 @@ class Run:
                    "config": json.dumps(saved.config) if saved.keeps_weights_only else None,
                    "twin": reference.twin,
                    "custom_objects": [str(Path(path).resolve()) for path in reference.custom_objects]}
-        self.no_twin, self._answers, self._asked = "", [], False
+        self.no_twin, self._answers, self._asks_twin = "", [], reference.twin
         (folder / "request.json").write_text(json.dumps(request))
         self._log = open(folder / "log.txt", "wb")
         root = str(Path(__file__).resolve().parent.parent.parent)
@@ -73,12 +73,10 @@ class Run:
 
     def batch(self):
         """Return the Trace of the next batch: every call's outputs."""
-        if self._asked:  # the first is run as soon as the model is loaded
-            with suppress(OSError):  # of a child that died, whose last words are looked for
-                self._child.stdin.write("next\n")
-                self._child.stdin.flush()
-        self._asked = True
-        return self._trace(self._answer("batch"))
+        event = self._answer("batch")
+        if not self._asks_twin:
+            self._go_on()
+        return self._trace(event)
 
     def twin(self):
         """Return the Trace of the same batch in float64, each call fed with what it was fed with in the first run.
@@ -86,8 +84,15 @@ class Run:
         None, with ``no_twin``, where that cannot be done.
         """
         event = self._answer("twin")
+        self._go_on()
         self.no_twin = event.get("reason", "")
         return None if self.no_twin else self._trace(event)
+
+    def _go_on(self):
+        """Let the next batch be run, while this one is judged."""
+        with suppress(OSError):  # of a child that ended: there is none, or its last words are still to be read
+            self._child.stdin.write("next\n")
+            self._child.stdin.flush()
 
     def _trace(self, event):
         return Trace({path: outputs[0] if len(outputs) == 1 else outputs for path, outputs in self._arrays(event)})
