@@ -12,7 +12,7 @@ from judging import stay_within_budget
 
 import weightscope
 from weightscope.layers.structure import flatten, flatten_shapes, map_structure
-from weightscope.reference.keras3 import probe
+from weightscope.reference.keras3 import Keras3
 
 # Of the largest value of an output; isolated, then chained.
 # float64 is float32 in some places of Keras itself: what resizes, what normalizes groups, Python's numbers in a graph.
@@ -34,8 +34,7 @@ def hold(model, inputs, folder, formats=("keras", "h5")):
         theirs = model.predict(packed, verbose=0)
     except Exception as error:  # whatever TensorFlow raises: a graph that Keras built and cannot run
         raise NotRun(f"Keras cannot run it: {error}") from error
-    probed = {path: leaves[0] if len(leaves) == 1 else leaves
-              for path, leaves in probe(keras, model)(packed).items()}
+    probed = _probed(model, inputs)
     worst, held = 0.0, 0
     for path in saved(model, folder, formats):
         opened = weightscope.load(path)
@@ -53,6 +52,18 @@ def hold(model, inputs, folder, formats=("keras", "h5")):
         close(weightscope.predict(opened, packed, batch_size=2), theirs, CHAINED, "predict", shaken)
         held += 1
     return worst
+
+
+def _probed(model, inputs):
+    """Return ``{path: outputs}`` of every call, as Keras gives them when compiled."""
+    live, found = Keras3(model), {}
+
+    def note(path, leaves):
+        arrays = [keras.ops.convert_to_numpy(leaf) for leaf in leaves]
+        found[path] = arrays[0] if len(arrays) == 1 else arrays
+
+    live.probe()(inputs, note)
+    return found
 
 
 def close(ours, theirs, bounds, where, shaken=None):

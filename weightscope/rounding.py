@@ -63,9 +63,9 @@ class Budget:
 
     def of(self, dtype, index=0):
         """Return the budget of output ``index`` in a dtype, an array of its shape."""
-        shape = self.magnitude[index].shape
-        within, _ = self.allowed(dtype, index, shape, coarse=False)
-        return within(slice(None), np.zeros(0)).reshape(shape)
+        magnitude = self.magnitude[index]
+        within, _ = self.allowed(dtype, index, magnitude.shape, coarse=False)
+        return within(slice(None), np.zeros(magnitude.size)).reshape(magnitude.shape)
 
     def allowed(self, dtype, index, shape, coarse):
         """Return it as a function of a slice of the values and their sizes, and the jumps; all flat, for ``gaps``."""
@@ -280,7 +280,7 @@ def _through(activation, magnitude, y):
     if name == "softmax":
         return y * (1 + 2 * magnitude.max(axis=-1, keepdims=True))
     if name == "exponential":
-        return y * (1 + magnitude)
+        return np.multiply(y, 1 + magnitude, dtype="float64")  # a float32 may not hold it
     if name.startswith("log_soft"):
         return 2 * magnitude.max(axis=-1, keepdims=True) + np.abs(y)
     return SLOPES.get(name, 1.0) * magnitude + np.abs(y) + _lost(name)

@@ -9,12 +9,15 @@ from weightscope.reference.noting import Notes, calls
 
 
 class Keras3:
-    """One model run by Keras 3; of its methods the child makes its answers."""
+    """One model run by Keras 3; of its methods the child makes its answers.
 
-    def __init__(self):
+    ``model``: one that is there already, with which nothing is to be loaded.
+    """
+
+    def __init__(self, model=None):
         import keras
 
-        self._keras = keras
+        self._keras, self._model = keras, model
         self.version = f"Keras {keras.__version__} on {keras.backend.backend()}"
 
     def load(self, path, own):
@@ -41,11 +44,8 @@ class Keras3:
             raise ValueError("its quantized layers have no float64")
         if last and become_float64(self._keras, self._model):
             return self
-        other = Keras3()
-        other._read = self._read
         with made_in_float64(self._keras):
-            other._model = self._read()
-        return other
+            return Keras3(self._read())
 
     def predict(self, inputs, batch_size):
         """Return the flat list of what ``model.predict`` gives."""
