@@ -1,6 +1,10 @@
 """Judges a saved model as ``verify`` does, with Keras in this process: no call may leave its budget for rounding."""
 
+from functools import partial
+from unittest.mock import patch
+
 import numpy as np
+import tensorflow
 
 from weightscope import compare, gaps, loading, verifying
 from weightscope.reference.keras3 import Keras3
@@ -12,12 +16,15 @@ class NotLoaded(Exception):
 
 
 class Live:
-    """A reference as ``verifying`` asks it, of one batch; ``no_twin`` is what kept Keras from running in float64."""
+    """A reference as ``verifying`` asks it, of one batch; ``no_twin`` is what kept Keras from running in float64.
+
+    ``jit``: XLA compiles what Keras runs.
+    """
 
     asks_twin = True
 
-    def __init__(self, path, arrays):
-        self._keras, self._arrays, self.no_twin = Keras3(), arrays, ""
+    def __init__(self, path, arrays, jit=False):
+        self._keras, self._arrays, self._jit, self.no_twin = Keras3(), arrays, jit, ""
         try:
             self._keras.load(str(path), None)
         except Exception as error:
@@ -45,15 +52,16 @@ class Live:
                 keras.array(leaves[0]))
 
         keras.reset()
-        keras.probe()(self._arrays, note, given)
+        with patch.object(tensorflow, "function", partial(tensorflow.function, jit_compile=self._jit)):
+            keras.probe()(self._arrays, note, given)
         return found
 
 
-def judged(path, inputs):
+def judged(path, inputs, jit=False):
     """Return a Difference for each call of the model at ``path`` on one batch of inputs, and why there is no twin."""
     model = loading.load(path)
     arrays = [np.asarray(x) for x in model.standardize(as_predict_takes(model, inputs))]
-    live = Live(path, arrays)
+    live = Live(path, arrays, jit)
     sides = verifying._sides(verifying.Ours(model, arrays, ({}, {})), live)
     return compare.traces(model, sides, gaps.Tolerance()), live.no_twin
 

@@ -81,8 +81,9 @@ def grown(rng):
     ])()
 
 
+@pytest.mark.parametrize("jit", [False, True], ids=["", "jit"])
 @pytest.mark.parametrize("seed", range(60))
-def test_keras_stays_within_on_random_layers(seed, tmp_path):
+def test_keras_stays_within_on_random_layers(seed, jit, tmp_path):
     rng, numbers = random.Random(seed), np.random.default_rng(seed)
     keras.backend.clear_session()
     keras.config.set_dtype_policy(rng.choice(("float32", "float32", "mixed_float16", "mixed_bfloat16", "float64")))
@@ -98,5 +99,5 @@ def test_keras_stays_within_on_random_layers(seed, tmp_path):
     model.save(tmp_path / "model.keras")
     scale = 10.0 ** rng.uniform(-3, 1 if layer.dtype_policy.name == "mixed_float16" else 3)
     values = (scale * numbers.normal(size=(rng.choice((1, 3, 64)), *shape))).astype("float32")
-    rows, _ = judged(tmp_path / "model.keras", values)
+    rows, _ = judged(tmp_path / "model.keras", values, jit)
     assert [row.verdict for row in rows] == ["agrees"], rows

@@ -109,6 +109,17 @@ def test_of_a_quantized_model(tmp_path):
     assert trial.made > 3 and set(trial.smallest) == {"bias", "kernel_scale"}
 
 
+def test_whole_numbers_in_a_quantized_model(tmp_path):
+    x, ids = keras.Input((4,), name="x"), keras.Input((2, 3), dtype="int32", name="ids")
+    model = keras.Model([x, ids], [K.Dense(3, name="dense")(x), K.Flatten(dtype="int32", name="flat")(ids)])
+    model.quantize("int8")
+    model.save(tmp_path / "model.keras")
+    inputs = {"x": normal(2, 4), "ids": np.arange(12, dtype="int32").reshape(2, 2, 3)}
+    trials = {trial.path: trial for trial in
+              verify(weightscope.load(tmp_path / "model.keras"), inputs, self_test=True).trials}
+    assert trials["flat"].dtype is None and trials["flat"].made > 0 and not trials["flat"].missed
+
+
 @pytest.fixture
 def saved(tmp_path):
     keras.Sequential([keras.Input((5,)), K.Dense(4, name="dense"), K.Dense(2, name="last")]).save(tmp_path / "m.keras")

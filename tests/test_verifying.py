@@ -8,6 +8,7 @@ import weightscope
 from weightscope import gaps
 from weightscope.errors import NothingChecked, ReferenceFailed, Unsafe, Unsupported
 from weightscope.layers.base import Activation
+from weightscope.show.verdict import sentence
 from weightscope.verifying import verify
 
 pytestmark = pytest.mark.keras
@@ -129,3 +130,15 @@ def test_float64_inputs_are_rounded_as_predict_rounds_them(tmp_path):
     opened, x = weightscope.load(tmp_path / "double.keras"), RNG.normal(size=(4, 3))
     np.testing.assert_allclose(weightscope.predict(opened, x), model.predict(x, verbose=0), rtol=1e-14)
     assert verify(opened, x)
+
+
+def test_an_overflow_is_named(tmp_path):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, name="large", dtype="mixed_float16"),
+                              keras.layers.Activation("tanh", name="behind")])
+    model.layers[0].set_weights([np.full((2, 3), [1.0, 300.0, 3e4]), np.zeros(3)])
+    model.save(tmp_path / "model.keras")
+    result = verify(weightscope.load(tmp_path / "model.keras"), np.ones((5, 2), "float32") * 100)
+    assert result, result
+    large, behind = result.rows
+    assert large.isolated.overflows == 5 and behind.isolated.overflows == 0
+    assert "overflow: 5 values finite in float64 are not in float16, first at layer 'large'" in sentence(result)

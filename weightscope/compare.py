@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from weightscope.chained import Source
 from weightscope.cores import in_parallel
 from weightscope.gaps import RTOL, Gap, Tolerance, gap, gap_in_budget, worst_gap
 from weightscope.kernels.short_floats import dtype_name
@@ -20,7 +21,8 @@ class Difference:
 
     ``function``: both sides in float64, each layer fed with what the reference fed it: is it the same function?
     ``isolated``: so fed too, the reference in the model's own dtypes; ``chained``: ours fed by ours; None where one
-    side has no value. ``causes``: known mistakes with which the layer gives the other side's values.
+    side has no value. ``source``: where the chained difference comes from. ``causes``: known mistakes with which the
+    layer gives the other side's values.
     ``verdict``: agrees, diverges (its own fault), inherited (only the input was off), not replayed,
     or not compared (the reference shows no value here).
     """
@@ -34,6 +36,7 @@ class Difference:
     reason: str = ""
     function: Gap | None = None
     causes: tuple[str, ...] = ()
+    source: Source | None = None
 
     @property
     def fault(self):
@@ -218,7 +221,8 @@ def _computed_alike(found, sides):
     missed = [path for path, (_, alone, _) in found.items() if alone and alone.budgeted and not alone.within]
     rounded = sides.rounded() if missed else {}
     again = {path: sides.rule(path)(rounded[path], sides.theirs[path]) for path in missed if path in rounded}
-    return {path: (function, again[path] if path in again and again[path].within else alone, chained)
+    again = {path: replace(one, overflows=found[path][1].overflows) for path, one in again.items() if one.within}
+    return {path: (function, again.get(path, alone), chained)
             for path, (function, alone, chained) in found.items()}
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from weightscope.kernels.short_floats import dtype_name, to_bfloat16
 from weightscope.layers.structure import flatten
-from weightscope.rounding import PARTS, UNITS
+from weightscope.rounding import PARTS, TINY, UNITS
 
 AT_ONCE = 2**16  # values that are compared at a time, so that they stay in cache
 
@@ -69,7 +69,9 @@ class Gap:
     largest share of that; ``ulps``: the difference there in units in the last place of the reference's dtype, the
     largest where several outputs are seen as one; ``values``: how many were compared; ``edges``: how many
     differ because the function jumps there; ``budgeted``: whether a budget for rounding says what is allowed, and no
-    tolerance; ``problem``: why they cannot be compared, where they cannot (other shapes).
+    tolerance; ``problem``: why they cannot be compared, where they cannot (other shapes); ``of_largest``: the largest
+    difference as a share of the reference's largest number; ``overflows``: how many numbers are finite in ours and not
+    in the reference's; ``dtype``: the shortest that its values came through, where a budget is for one.
     """
 
     absolute: float
@@ -84,6 +86,9 @@ class Gap:
     edges: int = 0
     budgeted: bool = False
     problem: str = ""
+    of_largest: float = 0.0
+    overflows: int = 0
+    dtype: str = ""
 
 
 def gap(ours, theirs, tolerance):
@@ -99,12 +104,13 @@ def gap_in_budget(ours, theirs, budget, dtype=None, coarse=False):
 
     ``dtype``: the shortest that the reference's values came through, where that is shorter than their own.
     """
-    def allowed(index, array):
+    def through(array):
         names = PARTS.get(array.dtype.name, dtype_name(array.dtype)), dtype or ""
-        return budget.allowed(max(names, key=lambda name: UNITS.get(name, 0.0)), index, array.shape, coarse)
+        return max(names, key=lambda name: UNITS.get(name, 0.0))
 
-    found = _gap(ours, theirs, allowed)
-    return found and replace(found, budgeted=True)
+    found = _gap(ours, theirs, lambda index, array: budget.allowed(through(array), index, array.shape, coarse))
+    dtypes = {through(array) for array in flatten(theirs) if array is not None}
+    return found and replace(found, budgeted=True, dtype=max(dtypes, key=lambda name: UNITS.get(name, 0.0)))
 
 
 def _gap(ours, theirs, allowed):
@@ -140,7 +146,9 @@ def _array_gap(ours, theirs, allowed, jump):
                            None if jump is None else jump[part]) for part in parts]
     largest = max(range(len(found)), key=lambda i: found[i].used)
     place = found[largest].index[0] + parts[largest].start
-    return replace(worst_gap(found), index=tuple(int(i) for i in np.unravel_index(place, shape)))
+    worst = worst_gap(found)
+    return replace(worst, index=tuple(int(i) for i in np.unravel_index(place, shape)),
+                   of_largest=worst.absolute / max(_largest(other), TINY) if worst.absolute else 0.0)
 
 
 def _part_gap(ours, theirs, allowed, jump):
@@ -149,7 +157,9 @@ def _part_gap(ours, theirs, allowed, jump):
     largest = distance.max()
     if not largest > 0 and not np.isnan(largest):
         return Gap(0.0, 0.0, (0,), float(a[0]), float(b[0]), True, a.size)
+    overflows = 0
     if not np.isfinite(largest):  # NaN and infinities agree by kind and place
+        overflows = int((np.isfinite(ours) & ~np.isfinite(b)).sum())
         same = (a == b) | (np.isnan(a) & np.isnan(b))
         distance = np.where(same, 0, np.where(np.isnan(distance), np.inf, distance))
     size = np.abs(b)
@@ -161,7 +171,8 @@ def _part_gap(ours, theirs, allowed, jump):
         edges, used = int(on_edge.sum()), np.where(on_edge, 0, used)
     worst = int(np.argmax(used))
     return Gap(float(distance.max()), _relative(distance, size), (worst,), float(a[worst]), float(b[worst]),
-               bool(used[worst] <= 1), a.size, float(used[worst]), _ulps(distance[worst], theirs[worst]), edges)
+               bool(used[worst] <= 1), a.size, float(used[worst]), _ulps(distance[worst], theirs[worst]), edges,
+               overflows=overflows)
 
 
 def _alike(ours, theirs):
@@ -220,5 +231,6 @@ def worst_gap(gaps):
         return None
     worst = max(gaps, key=lambda found: found.used)
     return replace(worst, values=sum(found.values for found in gaps), edges=sum(found.edges for found in gaps),
-                   ulps=max(found.ulps for found in gaps),
+                   ulps=max(found.ulps for found in gaps), overflows=sum(found.overflows for found in gaps),
+                   of_largest=max(found.of_largest for found in gaps),
                    absolute=max(found.absolute for found in gaps), relative=max(found.relative for found in gaps))

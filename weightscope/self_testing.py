@@ -25,16 +25,16 @@ MOST_RUNS, MOST_VALUES = 128, 2**22  # along an axis, in search of what nothing 
 class Trial:
     """What became of the changes that were made to one call of a layer.
 
-    ``dtype``: of the question that was asked of them: float64, or the one that the layer is deployed in. ``made``: how
-    many changes moved an output by more than ``gaps.RTOL`` of its largest value, which the verdict has to notice;
-    ``missed``: the words for those that it did not. ``smallest``: for each weight the smallest relative change of one
-    of its values that is noticed, ``(least, most)`` over the values that were tried; ``unused``: the weights, or parts
-    of them, that nothing depends on with this input.
+    ``dtype``: of the question that was asked of them: float64, or the one that the layer is deployed in, None where
+    that is no float. ``made``: how many changes moved an output by more than ``gaps.RTOL`` of its largest value (text
+    and whole numbers at all), which the verdict has to notice; ``missed``: the words for those that it did not.
+    ``smallest``: for each weight the smallest relative change of one of its values that is noticed, ``(least, most)``
+    over the values that were tried; ``unused``: the weights, or parts of them, that nothing depends on with this input.
     """
 
     path: str
     class_name: str
-    dtype: str
+    dtype: str | None
     made: int = 0
     missed: list[str] = field(default_factory=list)
     smallest: dict[str, tuple[float, float]] = field(default_factory=dict)
@@ -84,7 +84,7 @@ class _Trying:
     def _outcome(self, words, change):
         """Make one change; note whether it must be noticed, and whether it is."""
         ours = mistaken(self._layer, self._given, change)
-        if ours is None or not _moved(ours, self._right) > RTOL[self._found.dtype]:
+        if ours is None or not _moved(ours, self._right) > RTOL.get(self._found.dtype, 0.0):
             return
         gap = self._rule(ours, self._theirs)
         if gap.within and gap.edges:
@@ -111,7 +111,7 @@ class _Trying:
         return change
 
     def _nudge(self):
-        return max(NUDGE, min(100 * RTOL[self._found.dtype], 0.5))
+        return max(NUDGE, min(100 * RTOL.get(self._found.dtype, 0.0), 0.5))
 
     def _shaken(self, array, size=None):
         largest = np.abs(array[np.isfinite(array)]).max(initial=0) or 1.0

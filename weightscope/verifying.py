@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from weightscope import causes, compare, gaps, reference, twin
+from weightscope.chained import with_sources
 from weightscope.errors import NothingChecked
 from weightscope.layers.models import Model
 from weightscope.layers.structure import flatten
@@ -57,9 +58,9 @@ def verify(model, inputs=None, tolerance=None, batch_size=32, progress=None, aga
             found.add(_sides(ours, referee), batch, self_test and index == 0)
             progress("samples", index + 1, len(batches))
         predicted, why_no_twin = referee.predicted(), why_no_twin or referee.no_twin
-    notes = [*model.notes, *referee.notes]
+    rows, notes = with_sources(model, compare.joined(found.rows)), [*model.notes, *referee.notes]
     return compare.Comparison(
-        compare.joined(found.rows), found.output_gaps(predicted), len(arrays[0]), tolerance, version, notes,
+        rows, found.output_gaps(predicted), len(arrays[0]), tolerance, version, notes,
         partial=_is_recorded(referee), no_twin=why_no_twin, trials=found.trials)
 
 

@@ -26,11 +26,13 @@ A comparison (``"report": "verify"``)::
     tolerance   rtol, atol; null where the budgets for rounding decide
     function    asked: whether all was run in float64 too; reason: why not (str or null); same: the answer, or null
     first       path of the first layer that diverges, or null
-    rows        [path, class_name, shape, verdict, reason, causes [str], function, isolated, chained]; function is the
-                gap in float64
+    rows        [path, class_name, shape, verdict, reason, causes, function, isolated, chained, source]; function is the
+                gap in float64, source null where the chained difference is 0
     outputs     [gap]
     gap         absolute, relative, index, ours, theirs, within, used (share of what is allowed), ulps, edges, values,
-                problem; or null where nothing was compared
+                problem, of_largest (the largest difference as a share of the largest number), overflows; or null
+                where nothing was compared
+    source      kind: born here, inherited or amplified; factor, in multiples of what the layer was fed with
 
 Layer classes (``"report": "layers"``), and one of them (``"report": "layer"``)::
 
@@ -174,7 +176,8 @@ def comparison(result, file, limit=None):
 def _row(row):
     return {"path": row.path, "class_name": row.class_name, "shape": shape_list(row.shape), "verdict": row.verdict,
             "reason": row.reason, "causes": list(row.causes), "function": _gap(row.function),
-            "isolated": _gap(row.isolated), "chained": _gap(row.chained)}
+            "isolated": _gap(row.isolated), "chained": _gap(row.chained),
+            "source": row.source and {"kind": row.source.kind, "factor": row.source.factor}}
 
 
 def _trial(trial):
@@ -188,7 +191,8 @@ def _gap(found):
         return None
     return {"absolute": found.absolute, "relative": found.relative, "index": list(found.index), "ours": found.ours,
             "theirs": found.theirs, "within": found.within, "used": found.used, "ulps": found.ulps,
-            "edges": found.edges, "values": found.values, "problem": found.problem}
+            "edges": found.edges, "values": found.values, "problem": found.problem, "of_largest": found.of_largest,
+            "overflows": found.overflows}
 
 
 def classes(entries, file):

@@ -6,8 +6,8 @@ from weightscope.layers.catalogue import PASSES, REPLAYED
 from weightscope.show.classes import by_family, sections
 from weightscope.show.names import printable
 from weightscope.show.values import array_text, blocks_of_values, statistics
-from weightscope.show.verdict import ABSENT, chosen_rows, chosen_trials, sentence, trial_texts
-from weightscope.show.wording import axes_text, counted, difference_text, number_text, shape_text, share_text
+from weightscope.show.verdict import ABSENT, chosen_rows, chosen_trials, row_texts, sentence, trial_texts
+from weightscope.show.wording import axes_text, counted, number_text, shape_text
 
 SPECIAL = re.compile(r"[!\"#$%&'*+/:<>?@\[\\\]^_`{|}~]|www")  # what Markdown, HTML or GitHub may read as more
 HEADS = {"settings": ("name", "kind", ""), "weights": ("weight", "axes", ""), "parts": ("attribute", "class")}
@@ -141,13 +141,13 @@ def comparison(result, file, limit=None):
     rows = []
     for row in chosen_rows(result.rows, limit):
         if isinstance(row, int):
-            rows.append((f"… {counted(row, 'row')} more", *[""] * 6, "agrees"))
+            rows.append((f"… {counted(row, 'row')} more", *[""] * 7, "agrees"))
         else:
-            rows.append((code(row.path), code(row.class_name), code(shape_text(row.shape)), *_differences(row),
+            rows.append((code(row.path), code(row.class_name), code(shape_text(row.shape)), *row_texts(row),
                          row.verdict + (f": {prose(row.reason)}" if row.reason else "")))
     heads = ("layer", "class", "output shape", "float64, used", "deployed, used", "alone, largest", "chained, largest",
-             "verdict")
-    lines = [f"**{word}**: {prose(told)}", "", *table(heads, rows, {3, 4, 5, 6}), ""]
+             "from", "verdict")
+    lines = [f"**{word}**: {prose(told)}", "", *table(heads, rows, {3, 4, 5, 6, 7}), ""]
     lines += [f"- {prose(line)}" for line in [*rest, *result.notes]]
     if result.trials:
         lines += ["", "## Self-test", "", *_self_test(result, limit)]
@@ -163,13 +163,6 @@ def _self_test(result, limit):
         numbers, told = trial_texts(trial)
         rows.append((code(trial.path), code(trial.class_name), *map(prose, numbers), "<br>".join(map(prose, told))))
     return table(("layer", "class", "changes", "noticed", "one weight, from", ""), rows, {2, 3})
-
-
-def _differences(row):
-    for found in (row.function, row.isolated):
-        yield ABSENT if found is None else share_text(found.used)
-    for found in (row.isolated, row.chained):
-        yield ABSENT if found is None else difference_text(found.absolute)
 
 
 def classes(entries, file):

@@ -2,10 +2,11 @@
 
 from weightscope.show.names import printable
 from weightscope.show.text import plain
-from weightscope.show.verdict import ABSENT, chosen_rows, chosen_trials, sentence, trial_texts
-from weightscope.show.wording import counted, difference_text, shape_text, share_text
+from weightscope.show.verdict import chosen_rows, chosen_trials, row_texts, sentence, trial_texts
+from weightscope.show.wording import counted, shape_text
 
-NUMBER, VERDICT, FINEST = 9, 13, 28  # widths of a column of differences, of verdicts, and of changes of a weight
+WIDTHS, VERDICT = (8, 9, 8, 8, 7), 12  # of a comparison's columns: of numbers, and of verdicts
+NUMBER, FINEST = 9, 28  # and of a self-test's: of numbers, and of changes of a weight
 STYLES = {"agrees": "green", "diverges": "bold red"}
 
 
@@ -13,13 +14,12 @@ def comparison(result, page, limit=None):
     """Write a Comparison on a Page of ``show.text``.
 
     ``limit``: the most rows to show; rows that do not agree are always shown. Each row has the share of what rounding
-    may do that the layer alone, fed with the reference's values, uses in float64, and in its own dtype; and the largest
-    difference, of the layer alone and chained, fed with our values.
+    may do that the layer alone, fed with the reference's values, uses in float64, and in its own dtype; the largest
+    difference, of the layer alone and chained, fed with our values; and where that comes from.
     """
-    left = page.width - 4 * NUMBER - 1 - VERDICT
-    page.line(" " * left + "float64".rjust(NUMBER) + "deployed".rjust(NUMBER) + "alone".rjust(NUMBER)
-              + "chained".rjust(NUMBER))
-    _columns(page, left, [("layer", "")], ["used", "used", "largest", "largest"], "verdict")
+    left = page.width - sum(WIDTHS) - 1 - VERDICT
+    page.line(" " * left + _in_columns(["float64", "deployed", "alone", "chained"]))
+    _columns(page, left, [("layer", "")], ["used", "used", "largest", "largest", "from"], "verdict")
     for row in chosen_rows(result.rows, limit):
         if isinstance(row, int):
             page.line(f"… {counted(row, 'row')} more, which {'agree' if row > 1 else 'agrees'}")
@@ -65,17 +65,19 @@ def _style(verdict):
 
 def _row(page, left, row):
     title = [(printable(row.path), "bold"), (printable(row.class_name), "cyan"), (shape_text(row.shape), "green")]
-    numbers = [ABSENT if found is None else share_text(found.used) for found in (row.function, row.isolated)]
-    numbers += [ABSENT if found is None else difference_text(found.absolute) for found in (row.isolated, row.chained)]
     if len(plain(title)) > left:
         page.line(*title)
         title = []
-    _columns(page, left, title, numbers, row.verdict)
+    _columns(page, left, title, row_texts(row), row.verdict)
     if row.reason:
         page.line(printable(row.reason), indent=2)
 
 
 def _columns(page, left, title, numbers, verdict):
     used = len(plain(title)) + 2 if title else 0
-    numbers = "".join(number.rjust(NUMBER) for number in numbers)
-    page.line(*title, " " * (left - used) + numbers, (verdict, _style(verdict) if verdict != "verdict" else ""))
+    page.line(*title, " " * (left - used) + _in_columns(numbers),
+              (verdict, _style(verdict) if verdict != "verdict" else ""))
+
+
+def _in_columns(numbers):
+    return "".join(number.rjust(width) for number, width in zip(numbers, WIDTHS))

@@ -1,5 +1,6 @@
 """What a Comparison says in words, whatever the output format."""
 
+from weightscope.chained import AMPLIFIED, BORN
 from weightscope.gaps import ATOL_OF_LARGEST, RTOL
 from weightscope.show.names import printable
 from weightscope.show.wording import apart, counted, difference_text, share_text
@@ -32,7 +33,24 @@ def sentence(result):
     lines = {"agrees": lambda: [_agrees(result)], "unchecked": lambda: [_unchecked(result)]}.get(
         result.verdict, lambda: _diverges(result))()
     rule = [tolerance_text(result)] if _by_tolerance(result) else []
-    return [*lines, *_two_answers(result), *_self_test(result), *rule]
+    return [*lines, *_two_answers(result), *_chained(result), *_self_test(result), *rule]
+
+
+def row_texts(row):
+    """Return the numbers of a Difference as texts: what it used in float64 and deployed, alone, chained, from where."""
+    used = [ABSENT if found is None else share_text(found.used) for found in (row.function, row.isolated)]
+    largest = [ABSENT if found is None else difference_text(found.absolute) for found in (row.isolated, row.chained)]
+    return [*used, *largest, _source_text(row.source)]
+
+
+def _source_text(source):
+    if source is None:
+        return ABSENT
+    return "here" if source.kind == BORN else _times(source) if source.kind == AMPLIFIED else "before"
+
+
+def _times(source):
+    return f"×{source.factor:.0f}" if 9.5 <= source.factor < 1e4 else f"×{source.factor:.2g}"
 
 
 def _two_answers(result):
@@ -52,7 +70,30 @@ def _two_answers(result):
         lines.append(f"within rounding: {answer}; in its own dtype each layer alone used at most"
                      f" {share_text(worst.isolated.used)} (layer '{printable(worst.path)}')")
     edges = sum(found.edges for row in result.rows for found in (row.function, row.isolated) if found is not None)
-    return lines + ([f"on an edge: {counted(edges, 'value')} differ where the function jumps"] if edges else [])
+    lines += [f"on an edge: {counted(edges, 'value')} differ where the function jumps"] if edges else []
+    return lines + _overflow(judged)
+
+
+def _overflow(rows):
+    """Return a line on values that are too large for a dtype on the way, where there are some."""
+    over = [row for row in rows if row.isolated.overflows]
+    values = sum(row.isolated.overflows for row in over)
+    return [f"overflow: {counted(values, 'value')} finite in float64 {'is' if values == 1 else 'are'} not in"
+            f" {over[0].isolated.dtype}, first at layer '{printable(over[0].path)}'"] if over else []
+
+
+def _chained(result):
+    """Return a line on how far differences grow when NumPy goes on with its own values, where they do."""
+    rows = [row for row in result.rows if row.source is not None]
+    if not rows or result.first is not None:
+        return []
+    most = max(rows, key=lambda row: row.chained.of_largest)
+    off = difference_text(most.chained.of_largest)
+    told = (f"chained: fed by NumPy's own values, off by at most {off} of a layer's largest value"
+            f" (at '{printable(most.path)}')")
+    worst = max(rows, key=lambda row: row.source.factor * (row.source.kind == AMPLIFIED))
+    amplified = worst.source.kind == AMPLIFIED
+    return [told + (f"; most amplified by '{printable(worst.path)}' ({_times(worst.source)})" if amplified else "")]
 
 
 def _self_test(result):
