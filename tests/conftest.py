@@ -5,6 +5,7 @@ from importlib.util import find_spec
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # else a matter of the processor, and so is what TensorFlow can run
 _HAS_KERAS = find_spec("keras") is not None
 _NEEDS_KERAS = ("\nimport keras", "\nfrom keras", "\nfrom agreement")
 

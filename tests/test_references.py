@@ -64,7 +64,7 @@ def test_every_call_agrees_with_tf_keras(old, inputs):
     result = weightscope.verify(weightscope.load(old), inputs, batch_size=3, against="tf_keras")
     assert result
     assert {row.path for row in result.rows} == CALLS
-    assert all(row.isolated.values == row.chained.values > 0 for row in result.rows)
+    assert all(row.isolated.values == row.chained.values == row.function.values > 0 for row in result.rows)
     assert result.reference.startswith("tf_keras 2.")
     assert len(result.outputs) == 2
 
@@ -92,6 +92,21 @@ def test_layers_of_many_kinds_agree_with_tf_keras(tmp_path, tf_keras):
     result = weightscope.verify(weightscope.load(tmp_path / "kinds.h5"), values, batch_size=2, against="tf_keras")
     assert result, [(row.path, row.verdict) for row in result.rows]
     assert len(result.rows) == 7
+    assert result.same_function and not result.no_twin
+    assert all(row.function is not None for row in result.rows)
+
+
+def test_tf_keras_in_half_precision_is_asked_in_float64(tmp_path, tf_keras):
+    K = tf_keras.layers
+    layers = [K.Dense(6, "gelu", dtype="mixed_float16"), K.LayerNormalization(), K.Dense(2, "softmax")]
+    tf_keras.Sequential([tf_keras.Input((5,)), *layers]).save(tmp_path / "half.h5")
+    model = weightscope.load(tmp_path / "half.h5")
+    x = RNG.normal(size=(4, 5)).astype("float32")
+    result = weightscope.verify(model, x, against="tf_keras")
+    assert result and result.same_function and not result.no_twin
+    model.layers[-2].epsilon *= 1.001
+    result = weightscope.verify(model, x, against="tf_keras")
+    assert result.first.class_name == "LayerNormalization" and not result.same_function
 
 
 def test_states_go_on_from_batch_to_batch_in_tf_keras(tmp_path, tf_keras):

@@ -165,6 +165,8 @@ def _part_gap(ours, theirs, allowed, jump):
     size = np.abs(b)
     tiny = np.finfo(distance.dtype).tiny
     used = distance / np.maximum(allowed(size), tiny)
+    if not np.isfinite(largest):  # nor has every value a budget
+        used = np.where(distance == 0, 0, np.where(np.isnan(used), np.inf, used))
     edges = 0
     if jump is not None and used.max() > 1:
         on_edge = (used > 1) & (distance <= 2 * jump)

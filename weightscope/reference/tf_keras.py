@@ -10,31 +10,37 @@ from weightscope.reference.noting import Notes, calls
 class TfKeras:
     """One model run by tf_keras; the same contract as ``Keras3``."""
 
-    def __init__(self):
+    def __init__(self, model=None):
         import tensorflow
         import tf_keras
 
-        self._keras, self._tensorflow = tf_keras, tensorflow
+        self._keras, self._tensorflow, self._model = tf_keras, tensorflow, model
         self.version = f"tf_keras {tf_keras.__version__} on tensorflow"
 
     def load(self, path, own):
         """Load the model; ``safe_mode`` holds for .keras files only, so the parent has looked at the file before."""
-        self._model = self._keras.models.load_model(str(path), own, compile=False, safe_mode=True) \
-            if str(path).endswith(".keras") else self._keras.models.load_model(str(path), own, compile=False)
+        settings = {"safe_mode": True} if str(path).endswith(".keras") else {}
+        self._read = lambda: self._keras.models.load_model(str(path), own, compile=False, **settings)
+        self._model = self._read()
 
     def build(self, config, weights, own):
         """Build the model from the JSON text of its config, and load the weights of another file into it.
 
         So a SavedModel's own graph, which is a program, is not run.
         """
-        self._model = self._keras.models.model_from_json(config, own)
-        status = self._model.load_weights(weights)
-        if status is not None:  # of a checkpoint, which may hold more: the state of an optimizer
-            status.assert_existing_objects_matched().expect_partial()
+        def read():
+            model = self._keras.models.model_from_json(config, own)
+            status = model.load_weights(weights)
+            if status is not None:  # of a checkpoint, which may hold more: the state of an optimizer
+                status.assert_existing_objects_matched().expect_partial()
+            return model
+
+        self._read, self._model = read, read()
 
     def twin(self, last=False):
-        """Raise ValueError: only Keras 3 makes a twin in float64."""
-        raise ValueError("tf_keras is run in the model's own dtypes only")
+        """Return the same model with every float policy ``float64``, and the same weights: they are cast exactly."""
+        with _made_in_float64():
+            return TfKeras(self._read())
 
     def predict(self, inputs, batch_size):
         """Return the flat list of what ``model.predict`` gives."""
@@ -46,19 +52,19 @@ class TfKeras:
         self._model.reset_states()
 
     def probe(self, once=False):
-        """Return a function ``run(inputs, note)``, which runs one batch, a flat list, and notes the calls' outputs."""
+        """Return a function ``run(inputs, note, given=None)``, which runs one batch, a flat list, compiled."""
         recorder, tensorflow = _Recorder(self._keras, self._tensorflow), self._tensorflow
 
-        def graph(batch):
+        def graph(batch, given):
             nodes = {}
-            with recorder.telling(nodes.__setitem__):
+            with recorder.telling(nodes.__setitem__, given):
                 self._model(batch, training=False)
             return nodes
 
         graph = tensorflow.function(graph, autograph=False)
 
         def run(inputs, note, given=None):
-            for path, leaves in graph(self._packed(inputs)).items():
+            for path, leaves in graph(self._packed(inputs), given or {}).items():
                 note(path, leaves)
 
         return run
@@ -89,15 +95,20 @@ class _Recorder:
         self._layer, self._call = Layer, Layer.__call__
         self._graph, self._run = Functional, Functional._run_internal_graph
         self._notes = Notes(lambda layer: isinstance(layer, Functional))
-        self._flatten = tensorflow.nest.flatten
+        self._tensorflow = tensorflow
         self._expected = None  # the calls that the running graph itself is still to make
 
     @contextmanager
-    def telling(self, note):
-        """While entered, tell ``note`` the outputs of every call."""
+    def telling(self, note, given):
+        """While entered, tell ``note`` the outputs of every call, and put those that are ``given`` in their place."""
         def tell(path, outputs):
-            note(path, [leaf for leaf in self._flatten(outputs) if leaf is not None])
-            return outputs
+            leaves = self._tensorflow.nest.flatten(outputs)
+            note(path, [leaf for leaf in leaves if leaf is not None])
+            if path not in given:
+                return outputs
+            put = iter(given[path])
+            return self._tensorflow.nest.pack_sequence_as(outputs, [
+                leaf if leaf is None else _in_place_of(self._tensorflow, leaf, next(put)) for leaf in leaves])
 
         self._notes.begin(tell)
         self._expected = None
@@ -127,3 +138,38 @@ class _Recorder:
             return self._notes.call(path, layer, self._call, layer, *args, **kwargs)
         finally:
             self._expected = outer
+
+
+def _in_place_of(tensorflow, own, given):
+    """Return a tensor in the dtype and with the mask of the one that a call gave; that one where they do not fit."""
+    same_kind = own.dtype == given.dtype or (own.dtype.is_floating and given.dtype.is_floating)
+    if not same_kind or not isinstance(own, tensorflow.Tensor) or not own.shape.is_compatible_with(given.shape):
+        return own
+    # A tensor of its own, for a mask stays with a tensor.
+    found = tensorflow.identity(tensorflow.cast(given, own.dtype))
+    found._keras_mask = getattr(own, "_keras_mask", None)
+    return found
+
+
+@contextmanager
+def _made_in_float64():
+    """While entered, layers and inputs are made in ``float64`` where their config says another float."""
+    from tf_keras.src.engine.base_layer import Layer
+    from tf_keras.src.engine.input_layer import InputLayer
+    from tf_keras.src.mixed_precision.policy import get_policy
+
+    set_policy, begin = Layer._set_dtype_policy, InputLayer.__init__
+
+    def set_float64(layer, dtype):
+        set_policy(layer, "float64" if "float" in str(get_policy(dtype).compute_dtype) else dtype)
+
+    def begin_in_float64(layer, *args, **kwargs):
+        if "float" in str(kwargs.get("dtype") or "float"):
+            kwargs["dtype"] = "float64"
+        begin(layer, *args, **kwargs)
+
+    Layer._set_dtype_policy, InputLayer.__init__ = set_float64, begin_in_float64
+    try:
+        yield
+    finally:
+        Layer._set_dtype_policy, InputLayer.__init__ = set_policy, begin
