@@ -62,7 +62,7 @@ def _probed(model, inputs):
         arrays = [keras.ops.convert_to_numpy(leaf) for leaf in leaves]
         found[path] = arrays[0] if len(arrays) == 1 else arrays
 
-    live.probe()(inputs, note)
+    live.probes()[0](inputs, note)
     return found
 
 

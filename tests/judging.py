@@ -53,7 +53,7 @@ class Live:
 
         keras.reset()
         with patch.object(tensorflow, "function", partial(tensorflow.function, jit_compile=self._jit)):
-            keras.probe()(self._arrays, note, given)
+            keras.probes()[0](self._arrays, note, given)
         return found
 
 

@@ -3,9 +3,10 @@
 import keras
 import numpy as np
 import pytest
+from judging import Live
 
 import weightscope
-from weightscope import gaps
+from weightscope import compare, gaps, verifying
 from weightscope.errors import NothingChecked, ReferenceFailed, Unsafe, Unsupported
 from weightscope.layers.base import Activation
 from weightscope.show.verdict import sentence
@@ -130,6 +131,20 @@ def test_float64_inputs_are_rounded_as_predict_rounds_them(tmp_path):
     opened, x = weightscope.load(tmp_path / "double.keras"), RNG.normal(size=(4, 3))
     np.testing.assert_allclose(weightscope.predict(opened, x), model.predict(x, verbose=0), rtol=1e-14)
     assert verify(opened, x)
+
+
+@pytest.mark.parametrize(("ours_is_off", "verdict"), [(False, "agrees"), (True, "diverges")])
+def test_a_reference_that_contradicts_itself_is_no_witness_in_float64(tmp_path, ours_is_off, verdict):
+    path, x = tmp_path / "model.keras", RNG.normal(size=(3, 4)).astype("float32")
+    keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, name="dense")]).save(path)
+    model, live = weightscope.load(path), Live(path, [x])
+    if ours_is_off:
+        model.layers[-1].weights["kernel"].array[0, 0] += 0.01
+    in_float64 = live.twin
+    live.twin = lambda: {name: values * 1.5 for name, values in in_float64().items()}
+    row, = compare.traces(model, verifying._sides(verifying.Ours(model, [x], ({}, {})), live), gaps.Tolerance())
+    assert row.verdict == verdict
+    assert (row.reason == compare.CONTRADICTED) == (row.function is None) == (verdict == "agrees")
 
 
 def test_an_overflow_is_named(tmp_path):

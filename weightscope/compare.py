@@ -12,6 +12,7 @@ from weightscope.layers.models import Model
 from weightscope.layers.structure import flatten
 from weightscope.rounding import Budgets
 
+CONTRADICTED = "the reference is no witness in float64: what it gives there is not what its own dtype is rounded from"
 ONLY_CHAINED = "what it was fed is not recorded, so the difference may come from before it"
 
 
@@ -163,7 +164,7 @@ def traces(model, sides, tolerance):
     if sides.exactly and not all(path in sides.budgets and _within(found[path]) for path in sides.isolated):
         sides.budgets, sides.exactly = sides.exactly(), None
         found = _found(sides, asked)
-    found = _computed_alike(found, sides)
+    found = _contradicted(_computed_alike(found, sides), sides)
     rows = [_row(path, layer.class_name, shapes[path], found[path], sides) for path, layer in calls(model)]
     first = next((index for index, row in enumerate(rows) if row.verdict == "diverges"), len(rows))
     return [_inheriting(row, sides, index > first) for index, row in enumerate(rows)]
@@ -226,6 +227,19 @@ def _computed_alike(found, sides):
             for path, (function, alone, chained) in found.items()}
 
 
+def _contradicted(found, sides):
+    """Return the Gaps without those in float64 where the reference contradicts itself, and what is deployed agrees.
+
+    TensorFlow has another kernel for each dtype, and not all of them give the same: convolutions in 3D whose strides
+    are longer than their kernels, without oneDNN.
+    """
+    def contradicts(path, function, alone, _):
+        missed = function and alone and not function.within and alone.within and alone.budgeted
+        return missed and not sides.rule(path)(sides.twin[path], sides.theirs[path]).within
+
+    return {path: (None, *gaps[1:]) if contradicts(path, *gaps) else gaps for path, gaps in found.items()}
+
+
 def _row(path, class_name, shape, gaps, sides):
     """Return the Difference of one call, as if all before it agreed."""
     function, alone, chained = gaps
@@ -240,7 +254,9 @@ def _verdict(path, gaps, sides):
     if path not in sides.theirs:
         return "not compared", missing
     if alone is not None:
-        return "agrees" if alone.within and (function is None or function.within) else "diverges", ""
+        unlike = sides.twin is not None and path in sides.twin and function is None and alone.budgeted
+        return ("agrees" if alone.within and (function is None or function.within) else "diverges",
+                CONTRADICTED if unlike else "")
     if chained is None or missing:
         return "not replayed", missing or sides.chained.missing.get(path, "")
     return ("agrees", "") if chained.within else ("diverges", ONLY_CHAINED)

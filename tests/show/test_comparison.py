@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from markdown_it import MarkdownIt
 
+from weightscope.chained import with_sources
 from weightscope.compare import Comparison, Sides, traces
 from weightscope.gaps import Tolerance, gap
 from weightscope.loading import load
@@ -19,11 +20,11 @@ from weightscope.show.verdict import chosen_rows, sentence
 X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32")
 
 AGREES = """\
-                                float64 deployed    alone  chained
-layer                              used     used  largest  largest  verdict
-hidden  Dense  (None, 3)              -        0        0        0  agrees
-drop  Dropout  (None, 3)              -        0        0        0  agrees
-answer  Dense  (None, 1)              -        0        0        0  agrees
+                           float64 deployed   alone chained
+layer                         used     used largest largest   from  verdict
+hidden  Dense  (None, 3)         -        0       0       0      -  agrees
+drop  Dropout  (None, 3)         -        0       0       0      -  agrees
+answer  Dense  (None, 1)         -        0       0       0      -  agrees
 
 agrees with Keras: all 3 layer calls, and the output of predict, on 4 samples (4
   output values)
@@ -34,11 +35,11 @@ tolerance: |ours - theirs| <= atol + rtol * |theirs| with rtol 0.0001 and atol
 # By hand: for [1, 1] hidden is relu(5, 7, 8) and answer sigmoid(5 - 7 + 0.5) = 0.182426; with 0.125 more in the first
 # bias it is sigmoid(-1.375) = 0.201813. The first sample's hidden goes from 0 to 0.125.
 DIVERGES = """\
-                                float64 deployed    alone  chained
-layer                              used     used  largest  largest  verdict
-hidden  Dense  (None, 3)              -    1000×  1.2e-01  1.2e-01  diverges
-drop  Dropout  (None, 3)              -        0        0  1.2e-01  inherited
-answer  Dense  (None, 1)              -        0        0  3.0e-02  inherited
+                           float64 deployed   alone chained
+layer                         used     used largest largest   from  verdict
+hidden  Dense  (None, 3)         -    1000× 1.2e-01 1.2e-01   here  diverges
+drop  Dropout  (None, 3)         -        0       0 1.2e-01 before  inherited
+answer  Dense  (None, 1)         -        0       0 3.0e-02   ×2.9  inherited
 
 diverges from Keras: first at layer 'hidden' (Dense), by its own fault: at [0,
   0] NumPy has 0, Keras 0.125, apart by 1.2e-01
@@ -60,8 +61,8 @@ def compared(path, change=None, tolerance=None, drop=()):
     theirs = Trace({key: value for key, value in whole.items() if key not in drop})
     ours = replay(model, X)
     isolated = replay(model, X, given=theirs)
-    return Comparison(traces(model, Sides(ours, isolated, theirs), tolerance),
-                      [gap(ours.output, whole.output, tolerance)], len(X), tolerance)
+    found = with_sources(model, traces(model, Sides(ours, isolated, theirs), tolerance))
+    return Comparison(found, [gap(ours.output, whole.output, tolerance)], len(X), tolerance)
 
 
 @pytest.fixture(autouse=True)
@@ -96,7 +97,7 @@ def test_what_was_not_compared_is_no_agreement(shown):
     result = compared(shown["small.h5"].path, drop=["drop"])
     assert result.verdict == "unchecked"
     assert sentence(result)[0] == ("unchecked: 1 of 3 layer calls could not be compared, first 'drop' (Dropout)")
-    assert "drop  Dropout  (None, 3)              -        -        -        -  not compared" in written(result)
+    assert "drop  Dropout  (None, 3)         -        -       -       -      -  not compared" in written(result)
 
 
 def test_numbers_that_look_alike_get_more_digits(shown):
@@ -154,10 +155,10 @@ def test_markdown(shown):
     cells = [token.content for token in tokens if token.type == "inline"]
     assert cells[0].startswith("**diverges from Keras**")
     assert sum(token.type == "tr_open" for token in tokens) == 4
-    assert cells[1:9] == ["layer", "class", "output shape", "float64, used", "deployed, used", "alone, largest",
-                          "chained, largest", "verdict"]
-    assert cells[9:12] == ["`hidden`", "`Dense`", "`(None, 3)`"]
-    assert cells[16] == "diverges"
+    assert cells[1:10] == ["layer", "class", "output shape", "float64, used", "deployed, used", "alone, largest",
+                          "chained, largest", "from", "verdict"]
+    assert cells[10:13] == ["`hidden`", "`Dense`", "`(None, 3)`"]
+    assert cells[17:19] == ["here", "diverges"]
 
 
 def test_colours(shown):

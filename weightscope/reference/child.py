@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from weightscope.reference.storing import append_array
 from weightscope.reference.tf_keras import TfKeras
 from weightscope.user_code import run_file
 
+_NOISE = re.compile(r'\x1b\[[0-9;]*m|File "[^"]*", line \d+, in \S+|defined at \(most recent call last\):')
 _KINDS = {"keras": Keras3, "tf_keras": TfKeras}
 
 
@@ -52,9 +54,10 @@ def _own_objects(paths):
             if getattr(thing, "__module__", None) == module.__name__ and callable(thing)}
 
 
-def _one_line(error):
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 400 else text[:397] + "..."
+def _one_line(error, most=400):
+    """Return what an error says, without colours, and without the lines of code that TensorFlow made a node at."""
+    text = " ".join(_NOISE.sub("", str(error)).split()) or type(error).__name__
+    return text if len(text) <= most else text[:most - 3] + "..."
 
 
 def _serve(keras, inputs, request, folder, say):
@@ -71,12 +74,10 @@ def _serve(keras, inputs, request, folder, say):
 
     if not once:
         predict()
-    probe = keras.probe(once)
+    probe = _Probe(keras, once)
     for start in range(0, len(inputs[0]), batch_size):
         batch, given = [x[start:start + batch_size] for x in inputs], {}
-        with _Answer(folder / f"batch_{start}", keras.array, given if request["twin"] else None) as answer:
-            probe(batch, answer.note)
-        say("batch", **answer.facts)
+        say("batch", **probe.run(batch, folder / f"batch_{start}", kept=given if request["twin"] else None))
         if once:  # while the parent replays, as the twin
             predict()
         if request["twin"]:
@@ -86,17 +87,38 @@ def _serve(keras, inputs, request, folder, say):
             return
 
 
+class _Probe:
+    """A model whose calls are noted, in the first of ``keras.probes`` that works."""
+
+    def __init__(self, keras, once):
+        self._keras, self._ways = keras, keras.probes(once)
+
+    def run(self, batch, path, given=None, kept=None):
+        """Run one batch, and return the facts of an answer; ``given``: as for ``probes``, ``kept``: for ``_Answer``."""
+        errors = []
+        for way in self._ways:
+            try:
+                with _Answer(path, self._keras.array, kept) as answer:
+                    way(batch, answer.note, given)
+            except Exception as error:  # whatever Keras raises
+                errors.append(error)
+            else:
+                self._ways = [way]
+                return answer.facts
+        raise errors[0]
+
+
 class _Twin:
     """The model in float64; the first thing that goes wrong with it is the reason why there is none."""
 
     def __init__(self, keras, once):
-        self._reason, self._keras = "", keras
+        self._reason = ""
         try:
             twin = keras.twin(last=once)
             twin.reset()
-            self._probe = twin.probe(once)
+            self._probe = _Probe(twin, once)
         except Exception as error:  # whatever Keras raises
-            self._reason = _one_line(error)
+            self._reason = _one_line(error, 200)
 
     def run(self, batch, given, path):
         """Return the facts of an answer: where the arrays are, or the reason why there are none.
@@ -105,11 +127,9 @@ class _Twin:
         """
         try:
             if not self._reason:
-                with _Answer(path, self._keras.array) as answer:
-                    self._probe(batch, answer.note, given)
-                return answer.facts
+                return self._probe.run(batch, path, given)
         except Exception as error:
-            self._reason = _one_line(error)
+            self._reason = _one_line(error, 200)
         return {"reason": self._reason}
 
 

@@ -1,6 +1,7 @@
 """Keras 3 in the child: how it loads, predicts, and lets every call be watched."""
 
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 
@@ -57,18 +58,24 @@ class Keras3:
             if getattr(layer, "stateful", False) and hasattr(layer, "reset_state"):
                 layer.reset_state()
 
-    def probe(self, once=False):
-        """Return a function ``run(inputs, note, given=None)``, which runs one batch, a flat list, call by call.
+    def probes(self, once=False):
+        """Return functions ``run(inputs, note, given=None)``, which run one batch, a flat list, call by call.
 
-        ``note(path, leaves)``: takes the outputs of each call, as tensors; ``given``: ``{path: leaves}`` that take the
-        place of what calls gave, for those behind them. ``once``: it will be run once, so that compiling it is not
-        worth while, unless the model has loops.
+        They do it in several ways, the one to be tried first first: some layers run only when they are compiled, or
+        when XLA compiles them. ``note(path, leaves)``: takes the outputs of each call, as tensors; ``given``: ``{path:
+        leaves}`` that take the place of what calls gave, for those behind them. ``once``: it will be run once, so that
+        compiling it is not worth while, unless the model has loops.
         """
         layers = self._keras.layers
         loops = (layers.RNN, layers.Bidirectional, layers.TimeDistributed)
-        compiled = self._keras.backend.backend() == "tensorflow" and (
-            not once or any(isinstance(layer, loops) for layer in self._model._flatten_layers()))
-        run = (_compiled if compiled else _call_by_call)(self._keras, self._model)
+        compiles = self._keras.backend.backend() == "tensorflow"
+        slow = any(isinstance(layer, loops) for layer in self._model._flatten_layers())
+        ways = [_call_by_call] if not compiles or (once and not slow) else []
+        ways += [_compiled, partial(_compiled, jit_compile=True)] if compiles else []
+        return [self._running(way) for way in ways]
+
+    def _running(self, way):
+        run = way(self._keras, self._model)
         return lambda inputs, note, given=None: run(self._packed(inputs), note, given or {})
 
     def array(self, tensor):
@@ -104,17 +111,16 @@ def _call_by_call(keras, model):
     return run
 
 
-def _compiled(keras, model):
+def _compiled(keras, model, **settings):
     """Return what runs the model as ``predict`` does: compiled."""
     import tensorflow
 
-    recorder = _Recorder(keras)
+    by_call = _call_by_call(keras, model)
 
-    @tensorflow.function
+    @tensorflow.function(**settings)
     def graph(batch, given):
         nodes = {}
-        with recorder.telling(nodes.__setitem__, given):
-            model(batch, training=False)
+        by_call(batch, nodes.__setitem__, given)
         return nodes
 
     def run(batch, note, given):

@@ -51,9 +51,12 @@ class TfKeras:
         """Set the states of stateful layers to what they begin with."""
         self._model.reset_states()
 
-    def probe(self, once=False):
-        """Return a function ``run(inputs, note, given=None)``, which runs one batch, a flat list, compiled."""
-        recorder, tensorflow = _Recorder(self._keras, self._tensorflow), self._tensorflow
+    def probes(self, once=False):
+        """Return functions ``run(inputs, note, given=None)``, which run one batch, a flat list; the second by XLA."""
+        return [self._running(jit_compile) for jit_compile in (None, True)]
+
+    def _running(self, jit_compile):
+        recorder = _Recorder(self._keras, self._tensorflow)
 
         def graph(batch, given):
             nodes = {}
@@ -61,7 +64,7 @@ class TfKeras:
                 self._model(batch, training=False)
             return nodes
 
-        graph = tensorflow.function(graph, autograph=False)
+        graph = self._tensorflow.function(graph, autograph=False, jit_compile=jit_compile)
 
         def run(inputs, note, given=None):
             for path, leaves in graph(self._packed(inputs), given or {}).items():

@@ -17,7 +17,7 @@ def comparison(result, page, limit=None):
     may do that the layer alone, fed with the reference's values, uses in float64, and in its own dtype; the largest
     difference, of the layer alone and chained, fed with our values; and where that comes from.
     """
-    left = page.width - sum(WIDTHS) - 1 - VERDICT
+    left = page.width - sum(WIDTHS) - 2 - VERDICT
     page.line(" " * left + _in_columns(["float64", "deployed", "alone", "chained"]))
     _columns(page, left, [("layer", "")], ["used", "used", "largest", "largest", "from"], "verdict")
     for row in chosen_rows(result.rows, limit):

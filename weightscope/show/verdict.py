@@ -1,6 +1,7 @@
 """What a Comparison says in words, whatever the output format."""
 
 from weightscope.chained import AMPLIFIED, BORN
+from weightscope.compare import CONTRADICTED
 from weightscope.gaps import ATOL_OF_LARGEST, RTOL
 from weightscope.show.names import printable
 from weightscope.show.wording import apart, counted, difference_text, share_text
@@ -62,7 +63,9 @@ def _two_answers(result):
         lines = [f"same function: {answer}; in float64 each layer alone used at most {share_text(worst)} of what"
                  " rounding may do"]
     else:
-        lines = [f"same function: not asked in float64: {result.no_twin}"] if result.no_twin else []
+        lines = [f"same function: not asked in float64: {printable(result.no_twin)}"] if result.no_twin else []
+    untold = [row for row in result.rows if row.reason == CONTRADICTED]
+    lines += [f"no witness in float64 for {counted(len(untold), 'layer call')}"] if untold else []
     judged = [row for row in result.rows if row.isolated is not None]
     if judged and not _by_tolerance(result):
         worst = max(judged, key=lambda row: row.isolated.used)
