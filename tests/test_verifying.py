@@ -133,6 +133,15 @@ def test_float64_inputs_are_rounded_as_predict_rounds_them(tmp_path):
     assert verify(opened, x)
 
 
+@pytest.mark.parametrize("layer", [
+    keras.layers.Conv2D(2, 3, data_format="channels_first"), keras.layers.MaxPooling2D(2, data_format="channels_first"),
+], ids=["conv", "pool"])
+def test_where_tensorflow_has_no_kernel_for_float64_xla_gives_it(tmp_path, layer):
+    keras.Sequential([keras.Input((3, 6, 7)), layer]).save(tmp_path / "model.keras")
+    result = verify(weightscope.load(tmp_path / "model.keras"), RNG.normal(size=(2, 3, 6, 7)))
+    assert result and result.same_function and not result.no_twin
+
+
 @pytest.mark.parametrize(("ours_is_off", "verdict"), [(False, "agrees"), (True, "diverges")])
 def test_a_reference_that_contradicts_itself_is_no_witness_in_float64(tmp_path, ours_is_off, verdict):
     path, x = tmp_path / "model.keras", RNG.normal(size=(3, 4)).astype("float32")
