@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow
 
 from weightscope import compare, gaps, loading, verifying
+from weightscope.errors import NoTwin
 from weightscope.reference.keras3 import Keras3
 from weightscope.replaying import Trace, as_predict_takes
 
@@ -36,12 +37,12 @@ class Live:
         return self._traced(self._keras, self._given)
 
     def twin(self):
-        """Return the Trace of the model in float64, or None."""
+        """Yield ``(path, outputs)`` of the model in float64."""
         try:
-            return self._traced(self._keras.twin(last=True), {}, self._given)
+            yield from self._traced(self._keras.twin(last=True), {}, self._given).items()
         except Exception as error:  # whatever Keras or TensorFlow raises where it has no float64
             self.no_twin = str(error)
-            return None
+            raise NoTwin(self.no_twin) from error
 
     def _traced(self, keras, kept, given=None):
         found = Trace()

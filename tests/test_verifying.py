@@ -150,7 +150,7 @@ def test_a_reference_that_contradicts_itself_is_no_witness_in_float64(tmp_path, 
     if ours_is_off:
         model.layers[-1].weights["kernel"].array[0, 0] += 0.01
     in_float64 = live.twin
-    live.twin = lambda: {name: values * 1.5 for name, values in in_float64().items()}
+    live.twin = lambda: ((name, values * 1.5) for name, values in in_float64())
     row, = compare.traces(model, verifying._sides(verifying.Ours(model, [x], ({}, {})), live), gaps.Tolerance())
     assert row.verdict == verdict
     assert (row.reason == compare.CONTRADICTED) == (row.function is None) == (verdict == "agrees")

@@ -1,15 +1,18 @@
 """Two traces in, one Comparison out: the verdict as data. Prints nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+import numpy as np
+
 from weightscope.chained import Source
 from weightscope.cores import in_parallel
+from weightscope.errors import NoTwin
 from weightscope.gaps import RTOL, Gap, Tolerance, gap, gap_in_budget, worst_gap
 from weightscope.kernels.short_floats import dtype_name
 from weightscope.layers.models import Model
-from weightscope.layers.structure import flatten
+from weightscope.layers.structure import flatten, map_structure
 from weightscope.rounding import Budgets
 
 CONTRADICTED = "the reference is no witness in float64: what it gives there is not what its own dtype is rounded from"
@@ -51,9 +54,10 @@ class Sides:
     """What both sides said of one batch.
 
     ``chained``, ``isolated``: our Traces; ``theirs``: the reference's. With ``budgets``, ``isolated`` is in float64,
-    and ``dtypes`` says the shortest dtype of each call; ``rounded``: a function that returns our isolated Trace in the
-    model's own dtypes; ``exactly``: one that returns the Budgets of just what the calls were fed with, where those at
-    hand were found on our chained values. ``twin``: the reference's Trace in float64, each call fed as ours, or None.
+    and ``dtypes`` says the shortest dtype of each call; ``twin``: yields ``(path, outputs)`` of the reference's calls
+    in float64, each fed as ours and lasting until the next, or None. ``rounded``: a function that returns our isolated
+    Trace in the model's own dtypes; ``exactly``: one that returns the Budgets of just what the calls were fed with,
+    where those at hand were found on our chained values. ``kept``: what was kept of the twin.
     """
 
     chained: dict
@@ -61,9 +65,10 @@ class Sides:
     theirs: dict
     budgets: Budgets | None = None
     dtypes: dict = field(default_factory=dict)
-    twin: dict | None = None
+    twin: Iterable | None = None
     rounded: Callable = dict
     exactly: Callable | None = None
+    kept: dict = field(default_factory=dict)
 
     def rule(self, path, in_float64=False):
         """Return the function of a call's outputs, ours in float64 and theirs, to the Gap that judges them."""
@@ -78,11 +83,15 @@ class Sides:
         return self.rule(path) if known else partial(gap, tolerance=replace(tolerance, through=None))
 
     def finest_judge(self, path, tolerance):
-        """Return ``(dtype, outputs, rule)``: what the reference gave a call in float64 if it did, else as deployed."""
-        if self.twin is not None and path in self.twin and not tolerance.is_given:
-            return self.budgets[path].finest, self.twin[path], self.rule(path, in_float64=True)
+        """Return ``(dtype, outputs, rule)``: of what was kept in float64 where something was, else as deployed."""
+        if path in self.kept and not tolerance.is_given:
+            return self.budgets[path].finest, self.kept[path], self.rule(path, in_float64=True)
         theirs = self.theirs[path]
         return shortest((), theirs, self.dtypes.get(path)), theirs, self.deployed_rule(path, tolerance)
+
+    def with_exact_budgets(self):
+        """Put the budgets of just what the calls were fed with in the place of those at hand."""
+        self.budgets, self.exactly = self.exactly(), None
 
 
 @dataclass
@@ -151,19 +160,22 @@ class Comparison:
         return {"agrees": 0, "diverges": 1, "unchecked": 3}[self.verdict]
 
 
-def traces(model, sides, tolerance):
+def traces(model, sides, tolerance, keep=False):
     """Return a list of Difference, one for each call.
 
-    Input layers, and nested models as a whole, have no row: their layers have.
+    Input layers, and nested models as a whole, have no row: their layers have. ``keep``: keep the reference's values
+    in float64 of all calls, not only of those that miss something.
     """
-    shapes, asked, dtype = model.shapes(), [], None
+    shapes, asked, dtype = model.shapes(), {}, None
     for path, layer in calls(model):
         dtype = shortest(layer.with_parts(), sides.theirs.get(path, ()), dtype)
-        asked.append((path, replace(tolerance.for_layer(path), through=dtype)))
-    found = _found(sides, asked)
-    if sides.exactly and not all(path in sides.budgets and _within(found[path]) for path in sides.isolated):
-        sides.budgets, sides.exactly = sides.exactly(), None
-        found = _found(sides, asked)
+        asked[path] = replace(tolerance.for_layer(path), through=dtype)
+    deployed = _deployed(sides, asked)
+    if sides.exactly and not all(path in sides.budgets and _within(deployed[path][0]) for path in sides.isolated):
+        sides.with_exact_budgets()
+        deployed = _deployed(sides, asked)
+    function = _in_float64(sides, asked, deployed, keep) if sides.twin is not None else {}
+    found = {path: (function.get(path), *gaps) for path, gaps in deployed.items()}
     found = _contradicted(_computed_alike(found, sides), sides)
     rows = [_row(path, layer.class_name, shapes[path], found[path], sides) for path, layer in calls(model)]
     first = next((index for index, row in enumerate(rows) if row.verdict == "diverges"), len(rows))
@@ -193,25 +205,41 @@ def calls(model, prefix=""):
             yield prefix + node.path, node.layer
 
 
-def _found(sides, asked):
-    """Return ``{path: its Gaps}`` for ``(path, tolerance)`` of calls."""
-    return dict(zip((path for path, _ in asked), in_parallel(lambda call: _gaps(sides, *call), asked)))
+def _within(gap):
+    return gap is None or gap.within
 
 
-def _within(gaps):
-    """Tell whether the layer, fed with what the reference was fed with, is within what is allowed."""
-    return all(found is None or found.within for found in gaps[:2])
+def _deployed(sides, asked):
+    """Return ``{path: (isolated Gap, chained Gap)}``, None where one side has no value."""
+    def gaps(path):
+        alone = sides.deployed_rule(path, asked[path])
+        return (_gap(sides.isolated, sides.theirs, path, alone),
+                _gap(sides.chained, sides.theirs, path, partial(gap, tolerance=asked[path])))
+
+    return dict(zip(asked, in_parallel(gaps, list(asked))))
 
 
-def _gaps(sides, path, tolerance):
-    """Return the Gaps of one call, None where one side has no value: in float64, isolated and chained."""
-    def found(ours, theirs, rule):
-        return rule(path)(ours[path], theirs[path]) if path in ours and path in theirs else None
+def _gap(ours, theirs, path, rule):
+    return rule(ours[path], theirs[path]) if path in ours and path in theirs else None
 
-    asks = sides.twin is not None and not tolerance.is_given
-    return (found(sides.isolated, sides.twin, partial(sides.rule, in_float64=True)) if asks else None,
-            found(sides.isolated, sides.theirs, partial(sides.deployed_rule, tolerance=tolerance)),
-            found(sides.chained, sides.theirs, lambda _path: partial(gap, tolerance=tolerance)))
+
+def _in_float64(sides, asked, deployed, keep):
+    """Return ``{path: Gap}`` of the calls that both sides ran in float64, and keep values of those that miss."""
+    found = {}
+    try:
+        for path, outputs in sides.twin:
+            if path in sides.isolated and path in asked and not asked[path].is_given:
+                found[path] = sides.rule(path, in_float64=True)(sides.isolated[path], outputs)
+                if keep or not (_within(found[path]) and _within(deployed[path][0])):
+                    sides.kept[path] = map_structure(np.array, outputs)
+    except NoTwin:
+        sides.kept.clear()
+        return {}
+    if sides.exactly and not all(map(_within, found.values())):
+        sides.with_exact_budgets()
+        found |= {path: sides.rule(path, in_float64=True)(sides.isolated[path], outputs)
+                  for path, outputs in sides.kept.items()}
+    return found
 
 
 def _computed_alike(found, sides):
@@ -235,7 +263,7 @@ def _contradicted(found, sides):
     """
     def contradicts(path, function, alone, _):
         missed = function and alone and not function.within and alone.within and alone.budgeted
-        return missed and not sides.rule(path)(sides.twin[path], sides.theirs[path]).within
+        return missed and not sides.rule(path)(sides.kept[path], sides.theirs[path]).within
 
     return {path: (None, *gaps[1:]) if contradicts(path, *gaps) else gaps for path, gaps in found.items()}
 
@@ -254,7 +282,7 @@ def _verdict(path, gaps, sides):
     if path not in sides.theirs:
         return "not compared", missing
     if alone is not None:
-        unlike = sides.twin is not None and path in sides.twin and function is None and alone.budgeted
+        unlike = path in sides.kept and function is None and alone.budgeted
         return ("agrees" if alone.within and (function is None or function.within) else "diverges",
                 CONTRADICTED if unlike else "")
     if chained is None or missing:

@@ -6,7 +6,8 @@
     ├── Unsafe             4   a file that wants to run code or reach outside itself
     ├── Unsupported        5   a valid file that weightscope cannot do this with
     │   └── NotReplayable  5   one layer that cannot be replayed in NumPy
-    └── ReferenceFailed    6   Keras could not load or run the model
+    ├── ReferenceFailed    6   Keras could not load or run the model
+    └── NoTwin             6   Keras could not run the model in float64
 
 A message says what is wrong, where, and what to do about it, in one line.
 """
@@ -48,5 +49,11 @@ class NotReplayable(Unsupported):
 
 class ReferenceFailed(WeightscopeError):
     """The reference (Keras) is not installed, or could not load or run the model."""
+
+    exit_code = 6
+
+
+class NoTwin(WeightscopeError):
+    """The reference could not run the model in float64; ``verify`` goes on without, and gives the reason."""
 
     exit_code = 6

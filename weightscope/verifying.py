@@ -73,7 +73,7 @@ class Found:
 
     def add(self, sides, batch, self_test=False):
         """Judge one batch, and look for the cause of the first faults of all; try what would be noticed in it."""
-        rows = compare.traces(self._model, sides, self._tolerance)
+        rows = compare.traces(self._model, sides, self._tolerance, keep=self_test)
         explain = not any(row.verdict == "diverges" for rows in self.rows for row in rows)
         self.rows.append(explained(self._model, batch, sides, rows) if explain else rows)
         self.trials = tried(self._model, batch, sides, rows, self._tolerance) if self_test else self.trials

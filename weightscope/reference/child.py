@@ -4,7 +4,10 @@ import json
 import os
 import re
 import sys
+from functools import partial
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
 
 import numpy as np
 
@@ -37,10 +40,11 @@ def main(folder):
             keras.load(request["model"], own)
         else:
             keras.build(request["config"], request["model"], own)
+        files = _Files(folder)
         inputs = [np.load(folder / f"input_{i}.npy", mmap_mode="r") for i in range(request["inputs"])]
         say("loaded", version=keras.version)
         stage = "run"
-        _serve(keras, inputs, request, folder, say)
+        _serve(keras, inputs, request, partial(_Answer, say, files), files)
     except Unreadable as error:
         say("unreadable", message=str(error))
     except Exception as error:  # whatever Keras raises, the parent must hear of it
@@ -60,30 +64,31 @@ def _one_line(error, most=400):
     return text if len(text) <= most else text[:most - 3] + "..."
 
 
-def _serve(keras, inputs, request, folder, say):
-    """Say what predict gives, and what the calls give on a batch, in the twin too; the next when a line comes in."""
+def _serve(keras, inputs, request, answer, files):
+    """Say what predict gives, and what the calls give on a batch, in the twin too; the next when the parent goes on."""
     batch_size, twin = request["batch_size"], None
     once = len(inputs[0]) <= batch_size
 
     def predict():
         keras.reset()
-        with _Answer(folder / "predicted") as answer:
-            answer.note("", keras.predict(inputs, batch_size))
+        with answer("predicted") as predicted:
+            predicted.note("", keras.predict(inputs, batch_size))
         keras.reset()
-        say("predicted", **answer.facts)
 
     if not once:
         predict()
     probe = _Probe(keras, once)
     for start in range(0, len(inputs[0]), batch_size):
         batch, given = [x[start:start + batch_size] for x in inputs], {}
-        say("batch", **probe.run(batch, folder / f"batch_{start}", kept=given if request["twin"] else None))
+        with answer("batch", keras.array, given if request["twin"] else None) as said:
+            probe.run(batch, said)
         if once:  # while the parent replays, as the twin
             predict()
         if request["twin"]:
             twin = twin or _Twin(keras, once)
-            say("twin", **twin.run(batch, given, folder / f"twin_{start}"))
-        if not sys.stdin.readline():
+            with answer("twin", keras.array) as said:
+                twin.run(batch, given, said)
+        if not files.goes_on():
             return
 
 
@@ -91,20 +96,19 @@ class _Probe:
     """A model whose calls are noted, in the first of ``keras.probes`` that works."""
 
     def __init__(self, keras, once):
-        self._keras, self._ways = keras, keras.probes(once)
+        self._ways = keras.probes(once)
 
-    def run(self, batch, path, given=None, kept=None):
-        """Run one batch, and return the facts of an answer; ``given``: as for ``probes``, ``kept``: for ``_Answer``."""
+    def run(self, batch, answer, given=None):
+        """Run one batch, and note the calls in an ``_Answer``: those of a way that fails once more in the next."""
         errors = []
         for way in self._ways:
             try:
-                with _Answer(path, self._keras.array, kept) as answer:
-                    way(batch, answer.note, given)
+                way(batch, answer.note, given)
             except Exception as error:  # whatever Keras raises
                 errors.append(error)
             else:
                 self._ways = [way]
-                return answer.facts
+                return
         raise errors[0]
 
 
@@ -120,41 +124,76 @@ class _Twin:
         except Exception as error:  # whatever Keras raises
             self._reason = _one_line(error, 200)
 
-    def run(self, batch, given, path):
-        """Return the facts of an answer: where the arrays are, or the reason why there are none.
+    def run(self, batch, given, answer):
+        """Note the calls of one batch in an ``_Answer``, and the reason why there are none, or no more.
 
         ``given``: what the calls gave in the model's own dtype, which each call of the twin is fed with.
         """
         try:
             if not self._reason:
-                return self._probe.run(batch, path, given)
+                self._probe.run(batch, answer, given)
         except Exception as error:
             self._reason = _one_line(error, 200)
-        return {"reason": self._reason}
+        answer.facts = {"reason": self._reason}
 
 
 class _Answer:
-    """The outputs of calls, written to a file as they are made; ``facts`` says what is where.
+    """The outputs of calls, told to the parent as they are made.
 
-    ``array``: makes an array of a tensor; ``kept``: a mapping that takes the tensors themselves.
+    ``kind``: batch, predicted or twin; ``array``: makes an array of a tensor; ``kept``: a mapping that takes the
+    tensors themselves; ``facts``: what else is told in the end.
     """
 
-    def __init__(self, path, array=np.asarray, kept=None):
-        self._file, self._array, self._kept = open(path, "wb"), array, kept
-        self.facts = {"file": path.name, "calls": [], "arrays": []}
+    def __init__(self, say, files, kind, array=np.asarray, kept=None):
+        self._say, self._files, self._kind, self._array, self._kept = say, files, kind, array, kept
+        self.facts = {}
 
     def note(self, path, leaves):
-        """Write the outputs of a call."""
-        self.facts["calls"].append([path, len(leaves)])
-        self.facts["arrays"] += [append_array(self._file, self._array(leaf)) for leaf in leaves]
+        """Tell the outputs of a call."""
+        file = self._files.take()
+        arrays = [append_array(file, self._array(leaf)) for leaf in leaves]
+        file.flush()
+        self._say("call", of=self._kind, path=path, file=Path(file.name).name, arrays=arrays)
         if self._kept is not None:
             self._kept[path] = leaves
 
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
-        self._file.close()
+    def __exit__(self, error, *_):
+        if error is None:
+            self._say("end", of=self._kind, **self.facts)
+
+
+class _Files:
+    """Files that take arrays to the parent, each of them used again when the parent has read it.
+
+    A file that is there already is written at the speed of memory, a new one many times slower.
+    """
+
+    def __init__(self, folder):
+        self._folder, self._files, self._read, self._told = folder, {}, SimpleQueue(), SimpleQueue()
+        Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self):
+        for line in open(0, "rb", buffering=0, closefd=False):
+            word, *names = line.decode().split()
+            (self._read if names else self._told).put(names[0] if names else word)
+        self._told.put("")
+
+    def take(self):
+        """Return a file to write to from its beginning."""
+        try:
+            file = self._files[self._read.get_nowait()]
+        except Empty:
+            name = f"arrays_{len(self._files)}"
+            file = self._files[name] = open(self._folder / name, "w+b")
+        file.seek(0)
+        return file
+
+    def goes_on(self):
+        """Wait until the parent wants the next batch, or, false, is gone."""
+        return bool(self._told.get())
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from weightscope.errors import ReferenceFailed, WeightscopeError
+from weightscope.errors import NoTwin, ReferenceFailed, WeightscopeError
 from weightscope.reference import safety
 from weightscope.reference.run import Run
 
@@ -72,10 +72,12 @@ class Referee:
         return self._current.batch()
 
     def twin(self):
-        """Return the Trace of the same batch in float64, or None; then ``no_twin`` says why."""
-        found = self._current.twin()
-        self.no_twin = self._current.no_twin
-        return found
+        """Yield ``(path, outputs)`` of the same batch in float64, as ``Run.twin`` does."""
+        try:
+            yield from self._current.twin()
+        except NoTwin as reason:
+            self.no_twin = str(reason)
+            raise
 
     def __enter__(self):
         return self

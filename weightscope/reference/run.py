@@ -1,7 +1,7 @@
 """The parent's side of one run of Keras in a child process.
 
-The sides talk in JSON lines; arrays travel through files in a temporary folder. The child runs one batch ahead of what
-is judged, no more, and ends when its standard input closes, so it outlives nobody.
+The sides talk in JSON lines; arrays travel through files in a temporary folder, each used again when it has been read.
+The child runs one batch ahead of what is judged, and ends when its standard input closes, so it outlives nobody.
 """
 
 import json
@@ -9,12 +9,14 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections import defaultdict, deque
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
-from weightscope.errors import ReferenceFailed, Unreadable
+from weightscope.errors import NoTwin, ReferenceFailed, Unreadable
+from weightscope.layers.structure import flatten
 from weightscope.reference.storing import mapped_arrays, storable
 from weightscope.replaying import Trace
 
@@ -26,7 +28,6 @@ class Run:
 
     ``kind``: "keras" or "tf_keras"; ``saved``: what was read from the file; ``inputs``: a flat list of arrays in the
     model's order; ``reference``: the Reference it was asked as. Keras imports and loads as soon as this is made.
-    ``no_twin``: why there is no twin in float64, "" where there is one.
     """
 
     def __init__(self, kind, saved, inputs, batch_size, reference):
@@ -39,7 +40,7 @@ class Run:
                    "config": json.dumps(saved.config) if saved.keeps_weights_only else None,
                    "twin": reference.twin,
                    "custom_objects": [str(Path(path).resolve()) for path in reference.custom_objects]}
-        self.no_twin, self._answers, self._asks_twin = "", [], reference.twin
+        self._kept, self._asks_twin = defaultdict(deque), reference.twin
         (folder / "request.json").write_text(json.dumps(request))
         self._log = open(folder / "log.txt", "wb")
         root = str(Path(__file__).resolve().parent.parent.parent)
@@ -64,55 +65,65 @@ class Run:
     def ready(self):
         """Wait until the model is loaded and has run; return the version text of the Keras that did."""
         version = self._next("loaded")["version"]
-        self._answers.append(self._next("batch", "predicted"))
+        while self._keep(self._next("call", "end"))["event"] == "call":
+            pass
         return version
 
     def predicted(self):
         """Wait for ``model.predict`` on all inputs, and return its flat outputs."""
-        return next(iter(self._arrays(self._answer("predicted"))))[1]
+        return flatten(dict(self._calls("predicted"))[""])
 
     def batch(self):
         """Return the Trace of the next batch: every call's outputs."""
-        event = self._answer("batch")
+        found = Trace(self._calls("batch"))
         if not self._asks_twin:
             self._go_on()
-        return self._trace(event)
+        return found
 
     def twin(self):
-        """Return the Trace of the same batch in float64, each call fed with what it was fed with in the first run.
+        """Yield ``(path, outputs)`` of the calls of the same batch in float64, each fed as it was in the first run.
 
-        None, with ``no_twin``, where that cannot be done.
+        Outputs are to be looked at before the next are taken. Raises NoTwin in the end where that could not be done.
         """
-        event = self._answer("twin")
+        end = yield from self._calls("twin", lasting=False)
         self._go_on()
-        self.no_twin = event.get("reason", "")
-        return None if self.no_twin else self._trace(event)
+        if end["reason"]:
+            raise NoTwin(end["reason"])
 
     def _go_on(self):
         """Let the next batch be run, while this one is judged."""
-        with suppress(OSError):  # of a child that ended: there is none, or its last words are still to be read
-            self._child.stdin.write("next\n")
-            self._child.stdin.flush()
+        self._tell("next")
 
-    def _trace(self, event):
-        return Trace({path: outputs[0] if len(outputs) == 1 else outputs for path, outputs in self._arrays(event)})
+    def _tell(self, *words):
+        with suppress(OSError):  # of a child that ended: there is no next, or its last words are still to be read
+            print(*words, file=self._child.stdin, flush=True)
 
-    def _arrays(self, event):
-        """Return ``(path, flat outputs)`` of every call in an answer, whose file goes when they do."""
-        file = self._at(event["file"])
-        arrays = iter(mapped_arrays(file, event["arrays"]))
-        with suppress(OSError):  # where a file in use cannot be removed
-            file.unlink()
-        return [(path, [next(arrays) for _ in range(count)]) for path, count in event["calls"]]
+    def _calls(self, kind, lasting=True):
+        """Yield ``(path, outputs)`` of an answer, and return the event that ends it.
 
-    def _answer(self, kind):
-        """Return the next answer of a kind; those that come before it wait."""
+        ``lasting``: whether outputs are still looked at when the next are taken. What other answers say is kept.
+        """
         while True:
-            found = next((event for event in self._answers if event["event"] == kind), None)
-            if found is not None:
-                self._answers.remove(found)
-                return found
-            self._answers.append(self._next("batch", "predicted", "twin"))
+            event = self._kept[kind].popleft() if self._kept[kind] else self._next("call", "end")
+            if event["of"] != kind or (lasting and "file" in event):
+                self._keep(event)
+            elif event["event"] == "end":
+                return event
+            else:
+                arrays = event["arrays"] if "file" not in event else mapped_arrays(
+                    self._at(event["file"]), event["arrays"])
+                yield event["path"], arrays[0] if len(arrays) == 1 else arrays
+                if "file" in event:
+                    self._tell("read", event["file"])
+
+    def _keep(self, event):
+        """Keep an event, with the arrays themselves, until somebody asks for its answer; return it."""
+        if "file" in event:
+            file = event.pop("file")
+            event["arrays"] = [np.array(array) for array in mapped_arrays(self._at(file), event["arrays"])]
+            self._tell("read", file)
+        self._kept[event["of"]].append(event)
+        return event
 
     def _at(self, name):
         return Path(self._folder.name) / name

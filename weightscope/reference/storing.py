@@ -25,7 +25,7 @@ def append_array(file, array):
 def mapped_arrays(path, facts):
     """Return the arrays that ``append_array`` wrote, read only, and read from the file when they are looked at.
 
-    ``facts``: a list of what it returned. The file may be removed: it lasts as long as one of its arrays.
+    ``facts``: a list of what it returned.
     """
     with open(path, "rb") as file:
         held = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if file.seek(0, 2) else b""
