@@ -18,6 +18,7 @@ from weightscope.reference.tf_keras import TfKeras
 from weightscope.user_code import run_file
 
 _NOISE = re.compile(r'\x1b\[[0-9;]*m|File "[^"]*", line \d+, in \S+|defined at \(most recent call last\):')
+MOST_FILES = 4  # with arrays that the parent has not read
 _KINDS = {"keras": Keras3, "tf_keras": TfKeras}
 
 
@@ -184,7 +185,7 @@ class _Files:
     def take(self):
         """Return a file to write to from its beginning."""
         try:
-            file = self._files[self._read.get_nowait()]
+            file = self._files[self._read.get(len(self._files) == MOST_FILES)]
         except Empty:
             name = f"arrays_{len(self._files)}"
             file = self._files[name] = open(self._folder / name, "w+b")

@@ -143,6 +143,8 @@ class _Recorder:
     @contextmanager
     def telling(self, note, given):
         """While entered, tell ``note`` the outputs of every call, and put those that are ``given`` in their place."""
+        self._dtypes = {}  # by the id of what is in the place of something else: the dtype of that, and itself
+
         def tell(path, outputs):
             leaves = self._keras.tree.flatten(outputs)
             note(path, [leaf for leaf in leaves if leaf is not None])
@@ -150,7 +152,7 @@ class _Recorder:
                 return outputs
             put = iter(given[path])
             return self._keras.tree.pack_sequence_as(
-                outputs, [leaf if leaf is None else _in_place_of(self._keras, leaf, next(put)) for leaf in leaves])
+                outputs, [leaf if leaf is None else self._in_place_of(leaf, next(put)) for leaf in leaves])
 
         self._notes.begin(tell)
         self._function._run_through_graph = lambda graph, *args, **kwargs: self._watch(graph, *args, **kwargs)
@@ -168,22 +170,40 @@ class _Recorder:
         def watched(operation):
             path = prefix + next(path for called, path in waiting if called is operation)
             call = operation_fn(operation)
-            return lambda *args, **kwargs: self._notes.call(path, operation, call, *args, **kwargs)
+
+            def noted(*args, **kwargs):
+                args, kwargs = self._keras.tree.map_structure(self._in_own_dtype, (args, kwargs))
+                return self._notes.call(path, operation, call, *args, **kwargs)
+
+            return noted
 
         return self._run(graph, inputs, watched, **kwargs)
 
+    def _in_place_of(self, own, given):
+        """Return what takes the place of a tensor that a call gave, with its mask; that itself where it does not fit.
 
-def _in_place_of(keras, own, given):
-    """Return a tensor in the dtype and with the mask of the one that a call gave; that one where they do not fit."""
-    from keras.src import backend
+        Keras holds on to it until the run ends: so it has its dtype when it is read, not before.
+        """
+        from keras.src import backend
 
-    own_dtype, dtype = (backend.standardize_dtype(tensor.dtype) for tensor in (own, given))
-    same_kind = dtype == own_dtype or (backend.is_float_dtype(dtype) and backend.is_float_dtype(own_dtype))
-    shapes = tuple(own.shape), tuple(given.shape)
-    if not same_kind or hasattr(own, "indices") or len(shapes[0]) != len(shapes[1]) or any(
-            n not in (None, m) for n, m in zip(*shapes)):
-        return own
-    # A tensor of its own, for a mask stays with a tensor.
-    found = keras.ops.cast(given, own_dtype) if dtype != own_dtype else keras.ops.identity(given)
-    backend.set_keras_mask(found, backend.get_keras_mask(own))
-    return found
+        own_dtype, dtype = (backend.standardize_dtype(tensor.dtype) for tensor in (own, given))
+        same_kind = dtype == own_dtype or (backend.is_float_dtype(dtype) and backend.is_float_dtype(own_dtype))
+        shapes = tuple(own.shape), tuple(given.shape)
+        if not same_kind or hasattr(own, "indices") or len(shapes[0]) != len(shapes[1]) or any(
+                n not in (None, m) for n, m in zip(*shapes)):
+            return own
+        found = self._keras.ops.stop_gradient(given)  # a tensor of its own, for a mask stays with a tensor
+        backend.set_keras_mask(found, backend.get_keras_mask(own))
+        if dtype != own_dtype:
+            self._dtypes[id(found)] = own_dtype, found
+        return found
+
+    def _in_own_dtype(self, leaf):
+        from keras.src import backend
+
+        dtype, _ = self._dtypes.get(id(leaf), (None, None))
+        if dtype is None:
+            return leaf
+        found = self._keras.ops.cast(leaf, dtype)
+        backend.set_keras_mask(found, backend.get_keras_mask(leaf))
+        return found

@@ -20,6 +20,8 @@ from weightscope.layers.structure import flatten
 from weightscope.reference.storing import mapped_arrays, storable
 from weightscope.replaying import Trace
 
+# For glibc: what a tensor held is used again, and not handed back and asked for anew, page by page.
+_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "4000000000", "MALLOC_TRIM_THRESHOLD_": "8000000000"}
 _SUFFIXES = {"keras archive": ".keras", "keras weights h5": ".weights.h5"}
 
 
@@ -44,7 +46,7 @@ class Run:
         (folder / "request.json").write_text(json.dumps(request))
         self._log = open(folder / "log.txt", "wb")
         root = str(Path(__file__).resolve().parent.parent.parent)
-        environment = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", **os.environ,
+        environment = {**_MEMORY, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", **os.environ,
                        "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
         self._child = subprocess.Popen(
             [sys.executable, "-m", "weightscope.reference.child", str(folder)], stdin=subprocess.PIPE,
