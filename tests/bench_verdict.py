@@ -180,7 +180,8 @@ def faults(opened, name, count, totals, rng):
     """Make up to ``count`` faults in a model, and count what is found."""
     arrays = opened.inputs()
     sides = opened.sides(arrays)
-    ours, theirs = sides.isolated, sides.twin or sides.theirs
+    sides.isolated, sides.kept = dict(sides.ours()), dict(sides.twin)
+    ours, theirs = sides.isolated, sides.kept
     with twin.in_float64(opened.model):
         paths = [path for path, _ in compare.calls(opened.model) if path in ours and path in theirs]
         calls = dict(calls_of(opened.model, arrays, sides.theirs, paths))
@@ -200,9 +201,8 @@ def faults(opened, name, count, totals, rng):
 
 def one_fault(opened, fault, sides, outside, found):
     path, layer, given, words, change = fault
-    ours, theirs = sides.isolated, sides.twin or sides.theirs
-    of_twin = sides.twin is not None
-    rule = sides.rule(path, of_twin)
+    ours, theirs = sides.isolated, sides.kept
+    rule = sides.rule(path, in_float64=True)
     with twin.in_float64(opened.model):
         changed = copy.deepcopy(layer)
         try:

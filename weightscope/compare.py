@@ -4,15 +4,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-import numpy as np
-
+from weightscope.alone import judged
 from weightscope.chained import Source
 from weightscope.cores import in_parallel
-from weightscope.errors import NoTwin
 from weightscope.gaps import RTOL, Gap, Tolerance, gap, gap_in_budget, worst_gap
 from weightscope.kernels.short_floats import dtype_name
 from weightscope.layers.models import Model
-from weightscope.layers.structure import flatten, map_structure
+from weightscope.layers.structure import flatten
+from weightscope.replaying import Replay, Trace
 from weightscope.rounding import Budgets
 
 CONTRADICTED = "the reference is no witness in float64: what it gives there is not what its own dtype is rounded from"
@@ -53,22 +52,27 @@ class Difference:
 class Sides:
     """What both sides said of one batch.
 
-    ``chained``, ``isolated``: our Traces; ``theirs``: the reference's. With ``budgets``, ``isolated`` is in float64,
-    and ``dtypes`` says the shortest dtype of each call; ``twin``: yields ``(path, outputs)`` of the reference's calls
-    in float64, each fed as ours and lasting until the next, or None. ``rounded``: a function that returns our isolated
-    Trace in the model's own dtypes; ``exactly``: one that returns the Budgets of just what the calls were fed with,
-    where those at hand were found on our chained values. ``kept``: what was kept of the twin.
+    ``chained``: our Trace; ``theirs``: the reference's; ``isolated``: ours again, each call fed with values ``given``,
+    a Trace, or a Replay where the twin is gone through beside it. ``fed``: the paths of the calls that could be fed so,
+    None for all. With ``budgets``, ``isolated`` is in float64, and ``dtypes`` says the shortest dtype of each call.
+    ``twin``: yields ``(path, outputs)`` of the reference's calls in float64, each fed as ours and lasting until the
+    next, or None. ``rounded``: a function that returns our isolated Trace in the model's own dtypes; ``exactly``: one
+    that returns the Budgets of just what the calls were fed with, where those at hand were found on our chained values.
+    ``kept``: what was kept of the twin, ``missed``: of ``isolated``, where something missed.
     """
 
-    chained: dict
-    isolated: dict
+    chained: Trace
+    isolated: Trace | Replay
     theirs: dict
+    given: dict = field(default_factory=dict)
+    fed: set | None = None
     budgets: Budgets | None = None
     dtypes: dict = field(default_factory=dict)
     twin: Iterable | None = None
     rounded: Callable = dict
     exactly: Callable | None = None
     kept: dict = field(default_factory=dict)
+    missed: dict = field(default_factory=dict)
 
     def rule(self, path, in_float64=False):
         """Return the function of a call's outputs, ours in float64 and theirs, to the Gap that judges them."""
@@ -89,9 +93,11 @@ class Sides:
         theirs = self.theirs[path]
         return shortest((), theirs, self.dtypes.get(path)), theirs, self.deployed_rule(path, tolerance)
 
-    def with_exact_budgets(self):
-        """Put the budgets of just what the calls were fed with in the place of those at hand."""
-        self.budgets, self.exactly = self.exactly(), None
+    def ours(self):
+        """Yield ``(path, outputs)`` of our isolated calls, as they are made."""
+        for path, outputs in self.isolated.items():
+            if self.fed is None or path in self.fed:
+                yield path, outputs
 
 
 @dataclass
@@ -170,12 +176,10 @@ def traces(model, sides, tolerance, keep=False):
     for path, layer in calls(model):
         dtype = shortest(layer.with_parts(), sides.theirs.get(path, ()), dtype)
         asked[path] = replace(tolerance.for_layer(path), through=dtype)
-    deployed = _deployed(sides, asked)
-    if sides.exactly and not all(path in sides.budgets and _within(deployed[path][0]) for path in sides.isolated):
-        sides.with_exact_budgets()
-        deployed = _deployed(sides, asked)
-    function = _in_float64(sides, asked, deployed, keep) if sides.twin is not None else {}
-    found = {path: (function.get(path), *gaps) for path, gaps in deployed.items()}
+    chained = dict(zip(asked, in_parallel(partial(_chained, sides), list(asked.items()))))
+    sides.chained = sides.chained.without_values()
+    alone = judged(sides, asked, keep)
+    found = {path: (*alone.get(path, (None, None)), chained[path]) for path in asked}
     found = _contradicted(_computed_alike(found, sides), sides)
     rows = [_row(path, layer.class_name, shapes[path], found[path], sides) for path, layer in calls(model)]
     first = next((index for index, row in enumerate(rows) if row.verdict == "diverges"), len(rows))
@@ -205,41 +209,10 @@ def calls(model, prefix=""):
             yield prefix + node.path, node.layer
 
 
-def _within(gap):
-    return gap is None or gap.within
-
-
-def _deployed(sides, asked):
-    """Return ``{path: (isolated Gap, chained Gap)}``, None where one side has no value."""
-    def gaps(path):
-        alone = sides.deployed_rule(path, asked[path])
-        return (_gap(sides.isolated, sides.theirs, path, alone),
-                _gap(sides.chained, sides.theirs, path, partial(gap, tolerance=asked[path])))
-
-    return dict(zip(asked, in_parallel(gaps, list(asked))))
-
-
-def _gap(ours, theirs, path, rule):
-    return rule(ours[path], theirs[path]) if path in ours and path in theirs else None
-
-
-def _in_float64(sides, asked, deployed, keep):
-    """Return ``{path: Gap}`` of the calls that both sides ran in float64, and keep values of those that miss."""
-    found = {}
-    try:
-        for path, outputs in sides.twin:
-            if path in sides.isolated and path in asked and not asked[path].is_given:
-                found[path] = sides.rule(path, in_float64=True)(sides.isolated[path], outputs)
-                if keep or not (_within(found[path]) and _within(deployed[path][0])):
-                    sides.kept[path] = map_structure(np.array, outputs)
-    except NoTwin:
-        sides.kept.clear()
-        return {}
-    if sides.exactly and not all(map(_within, found.values())):
-        sides.with_exact_budgets()
-        found |= {path: sides.rule(path, in_float64=True)(sides.isolated[path], outputs)
-                  for path, outputs in sides.kept.items()}
-    return found
+def _chained(sides, call):
+    path, tolerance = call
+    known = path in sides.chained and path in sides.theirs
+    return gap(sides.chained[path], sides.theirs[path], tolerance) if known else None
 
 
 def _computed_alike(found, sides):

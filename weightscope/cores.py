@@ -33,9 +33,14 @@ def shares(samples, values):
     return [slice(start, min(start + size, samples)) for start in range(0, samples, size)]
 
 
+def on_one_thread():
+    """Return a context in which BLAS keeps to one thread."""
+    return _blas().limit(limits=1, user_api="blas")
+
+
 def in_parallel(function, items):
     """Return ``[function(item) for item in items]``, each on a core of its own, with BLAS on one thread."""
-    with _blas().limit(limits=1, user_api="blas"):
+    with on_one_thread():
         if len(items) < 2:
             return [function(item) for item in items]
         with ThreadPoolExecutor(min(len(items), count())) as pool:

@@ -46,6 +46,12 @@ class Trace(dict):
     def output(self, value):
         self._output = value
 
+    def without_values(self):
+        """Return the same Trace with its output, and without what the nodes said."""
+        found = Trace(missing=self.missing)
+        found.output = self._output
+        return found
+
 
 def replay(model: Model, inputs: Arrays, given: "Trace | None" = None, states: dict | None = None,
            call: Callable | None = None) -> "Trace":
@@ -68,6 +74,28 @@ def replay(model: Model, inputs: Arrays, given: "Trace | None" = None, states: d
     problem = next(filter(None, map(_problem, outputs)), None)
     whole.trace.output = problem or concatenate(outputs)
     return whole.trace
+
+
+class Replay:
+    """A Trace that is made as it is gone through, once, and keeps nothing.
+
+    The arguments are those of ``replay``; ``around``: a function that returns the context in which layers are run.
+    ``missing`` is filled on the way.
+    """
+
+    def __init__(self, model, inputs, given, states, call, around):
+        self._model, self._inputs, self._given = model, as_predict_takes(model, inputs), given
+        self._states, self._call, self._around, self.missing = states, call, around, {}
+
+    def items(self):
+        """Yield ``(path, outputs)`` of the nodes that can be replayed, in call order."""
+        with cores.on_one_thread(), self._around(self._model), _carrying(self._model, self._states):
+            for path, outputs in steps(self._model, self._inputs, self._given, call=self._call):
+                problem = _problem(outputs)
+                if problem:
+                    self.missing[path] = _reason(path, problem)
+                else:
+                    yield path, outputs
 
 
 @contextmanager

@@ -21,13 +21,23 @@ def compute_in(dtype, layers):
 
 @contextmanager
 def in_float64(model):
-    """While entered, every layer of the model computes in float64. Gives ``{layer: the dtype it has else}``."""
-    layers = list(model.with_parts())
-    layers += [entry for layer in layers if isinstance(layer, Model) for entry in layer.input_layers]
-    before = [(layer, layer.policy, layer.compute_dtype) for layer in dict.fromkeys(layers)]
-    compute_in("float64", (layer for layer, *_ in before))
+    """While entered, every layer of the model computes in float64."""
+    layers = _layers(model)
+    before = [(layer, layer.policy, layer.compute_dtype) for layer in layers]
+    compute_in("float64", layers)
     try:
-        yield {layer: dtype for layer, _, dtype in before}
+        yield
     finally:
         for layer, policy, dtype in before:
             layer.policy, layer.compute_dtype = policy, dtype
+
+
+def own_dtypes(model):
+    """Return ``{layer: the dtype it computes in}``."""
+    return {layer: layer.compute_dtype for layer in _layers(model)}
+
+
+def _layers(model):
+    layers = list(model.with_parts())
+    layers += [entry for layer in layers if isinstance(layer, Model) for entry in layer.input_layers]
+    return list(dict.fromkeys(layers))

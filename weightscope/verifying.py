@@ -10,6 +10,7 @@ from weightscope.errors import NothingChecked
 from weightscope.layers.models import Model
 from weightscope.layers.structure import flatten
 from weightscope.replaying import (
+    Replay,
     Trace,
     as_predict_takes,
     batches_of,
@@ -107,7 +108,7 @@ def explained(model, batch, sides, rows):
         return rows
     with twin.in_float64(model):
         found = {path: _causes(model, sides, path, call)
-                 for path, call in calls_of(model, batch, _what_feeds(sides), guilty)}
+                 for path, call in calls_of(model, batch, sides.given, guilty)}
     return [replace(row, causes=tuple(found.get(row.path, ()))) for row in rows]
 
 
@@ -115,11 +116,7 @@ def tried(model, batch, sides, rows, tolerance):
     """Return a ``self_testing.Trial`` for each call that agrees when it is judged alone."""
     judges = {row.path: sides.finest_judge(row.path, tolerance.for_layer(row.path)) for row in rows
               if row.verdict == "agrees" and row.isolated is not None}
-    return trials_of(model, batch, _what_feeds(sides), judges)
-
-
-def _what_feeds(sides):
-    return _fitting(sides.theirs, sides.chained)
+    return trials_of(model, batch, sides.given, judges)
 
 
 def _causes(model, sides, path, call):
@@ -151,22 +148,26 @@ def _with_twin(model, against, tolerance):
 class Ours:
     """Our side of one batch: ``chained``, its Trace, and the budgets for rounding that were found on the way.
 
-    ``states``: of stateful layers, two mappings: chained, and fed with what the reference was fed with.
+    ``states``: of stateful layers, two mappings: chained, and fed with what the reference was fed with. ``dtypes``: the
+    shortest of each call, filled when calls are fed; without ``budgets`` the model has no float64.
     """
 
     def __init__(self, model, batch, states):
-        self.model, self.batch, self._states = model, batch, states[1]
-        self.budgets = None if twin.reason_against(model) else Budgets()
+        self.model, self.batch, self._states, self._begun = model, batch, states[1], dict(states[1])
+        has_float64 = twin.reason_against(model) is None
+        self.budgets, self.dtypes = (Budgets(), Dtypes(twin.own_dtypes(model))) if has_float64 else (None, {})
         self.chained = replay(model, batch, states=states[0], call=self.budgets)
 
     def fed(self, given):
-        """Return our Trace, in float64 where the model has one, each call fed with values ``given``; and its Dtypes."""
+        """Return our Trace, in float64 where the model has one, each call fed with values ``given``."""
         if self.budgets is None:
-            return replay(self.model, self.batch, given, self._states), {}
-        self._begun = dict(self._states)
-        with twin.in_float64(self.model) as own:
-            dtypes = Dtypes(own)
-            return replay(self.model, self.batch, given, self._states, dtypes), dtypes
+            return replay(self.model, self.batch, given, self._states)
+        with twin.in_float64(self.model):
+            return replay(self.model, self.batch, given, self._states, self.dtypes)
+
+    def fed_in_step(self, given):
+        """Return the same, in float64, as a Replay, which is made as it is gone through."""
+        return Replay(self.model, self.batch, given, self._states, self.dtypes, twin.in_float64)
 
     def fed_budgets(self, given):
         """Return the Budgets of what each call is fed with values ``given``."""
@@ -184,13 +185,13 @@ def _sides(ours, referee):
     """Return the ``compare.Sides`` of one batch."""
     theirs = referee.batch()
     given, theirs = _fitting(theirs, ours.chained), _aligned(theirs, ours.chained)
-    isolated, dtypes = ours.fed(given)  # while Keras runs its twin
-    isolated = _fed(ours.model, given, isolated)
-    if ours.budgets is None:
-        return compare.Sides(ours.chained, isolated, theirs)
-    double = referee.twin() if referee.asks_twin else None
-    return compare.Sides(ours.chained, isolated, theirs, ours.budgets, dtypes, double,
-                         rounded=lambda: ours.rounded(given), exactly=lambda: ours.fed_budgets(given))
+    asks_twin = ours.budgets is not None and referee.asks_twin
+    isolated = ours.fed_in_step(given) if asks_twin else ours.fed(given)
+    chained, ours.chained = ours.chained, None  # the one who compares lets go of it
+    return compare.Sides(
+        chained, isolated, theirs, given, set(_fed_calls(ours.model, given, set(flatten(ours.model.inputs)))),
+        ours.budgets, ours.dtypes, referee.twin() if asks_twin else None, rounded=lambda: ours.rounded(given),
+        exactly=None if ours.budgets is None else lambda: ours.fed_budgets(given))
 
 
 def referee_of(model, against):
@@ -259,12 +260,6 @@ def _fitting(theirs, ours):
         return [getattr(x, "shape", None) for x in flatten(theirs[path])] == [x.shape for x in flatten(ours[path])]
 
     return {path: outputs for path, outputs in theirs.items() if fits(path)}
-
-
-def _fed(model, given, isolated):
-    """Return an isolated Trace without the calls that had to be fed with ours, for want of the reference's values."""
-    fed = set(_fed_calls(model, given, set(flatten(model.inputs))))
-    return Trace({path: outputs for path, outputs in isolated.items() if path in fed}, isolated.missing)
 
 
 def _fed_calls(model, given, known, prefix=""):
