@@ -14,7 +14,7 @@ from weightscope.cli import main
 from weightscope.content_hash import content_hash
 from weightscope.errors import NothingChecked, ReferenceFailed, Unreadable, Unsafe
 from weightscope.layers.structure import flatten
-from weightscope.reference import Recorded, choosing
+from weightscope.reference import Recorded, choosing, start
 
 pytestmark = pytest.mark.keras
 RNG = np.random.default_rng(3)
@@ -160,6 +160,14 @@ def test_without_tf_keras_auto_says_what_to_install(tmp_path, tf_keras, old, inp
     assert any("keras-weightscope[tf-keras]" in note for note in result.notes)
     with pytest.raises(ReferenceFailed, match="keras-weightscope\\[tf-keras\\]"):
         weightscope.verify(weightscope.load(old), inputs, against="tf_keras")
+
+
+def test_a_child_that_nobody_listens_to_ends(tmp_path):
+    keras.Sequential([keras.Input((3,)), *(keras.layers.Dense(3) for _ in range(9))]).save(tmp_path / "deep.keras")
+    with start(weightscope.load(tmp_path / "deep.keras"), [np.ones((2, 3), "float32")]) as referee:
+        child = referee._current._child  # it waits for its files to be read, more than there may be
+        child.stdin.close()
+        assert child.wait(timeout=120) == 0
 
 
 # What is handed to tf_keras

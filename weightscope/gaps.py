@@ -147,7 +147,7 @@ def _array_gap(ours, theirs, allowed, jump):
     largest = max(range(len(found)), key=lambda i: found[i].used)
     place = found[largest].index[0] + parts[largest].start
     worst = worst_gap(found)
-    return replace(worst, index=tuple(int(i) for i in np.unravel_index(place, shape)),
+    return replace(worst, ulps=found[largest].ulps, index=tuple(int(i) for i in np.unravel_index(place, shape)),
                    of_largest=worst.absolute / max(_largest(other), TINY) if worst.absolute else 0.0)
 
 

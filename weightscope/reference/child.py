@@ -151,10 +151,11 @@ class _Answer:
 
     def note(self, path, leaves):
         """Tell the outputs of a call."""
+        arrays = [np.asarray(self._array(leaf)) for leaf in leaves]  # this may fail, and then no file is taken
         file = self._files.take()
-        arrays = [append_array(file, self._array(leaf)) for leaf in leaves]
+        facts = [append_array(file, array) for array in arrays]
         file.flush()
-        self._say("call", of=self._kind, path=path, file=Path(file.name).name, arrays=arrays)
+        self._say("call", of=self._kind, path=path, file=Path(file.name).name, arrays=facts)
         if self._kept is not None:
             self._kept[path] = leaves
 
@@ -180,17 +181,20 @@ class _Files:
         for line in open(0, "rb", buffering=0, closefd=False):
             word, *names = line.decode().split()
             (self._read if names else self._told).put(names[0] if names else word)
+        self._read.put(None)
         self._told.put("")
 
     def take(self):
-        """Return a file to write to from its beginning."""
+        """Return a file to write to from its beginning; the process ends where the parent is gone."""
         try:
-            file = self._files[self._read.get(len(self._files) == MOST_FILES)]
+            name = self._read.get(len(self._files) == MOST_FILES)
         except Empty:
             name = f"arrays_{len(self._files)}"
-            file = self._files[name] = open(self._folder / name, "w+b")
-        file.seek(0)
-        return file
+            self._files[name] = open(self._folder / name, "w+b")
+        if name is None:
+            raise SystemExit
+        self._files[name].seek(0)
+        return self._files[name]
 
     def goes_on(self):
         """Wait until the parent wants the next batch, or, false, is gone."""

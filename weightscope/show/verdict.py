@@ -71,10 +71,15 @@ def _two_answers(result):
         worst = max(judged, key=lambda row: row.isolated.used)
         answer = "yes" if all(row.isolated.within for row in judged) else "no"
         lines.append(f"within rounding: {answer}; in its own dtype each layer alone used at most"
-                     f" {share_text(worst.isolated.used)} (layer '{printable(worst.path)}')")
+                     f" {share_text(worst.isolated.used)} (layer '{printable(worst.path)}'{_ulps(worst.isolated)})")
     edges = sum(found.edges for row in result.rows for found in (row.function, row.isolated) if found is not None)
     lines += [f"on an edge: {counted(edges, 'value')} differ where the function jumps"] if edges else []
     return lines + _overflow(judged)
+
+
+def _ulps(found):
+    """Return the difference in units in the last place where it uses most, as a text behind others."""
+    return f", {found.ulps:.2g} ulp" if 0 < found.ulps < 1e5 else ""
 
 
 def _overflow(rows):
