@@ -187,7 +187,7 @@ class _Recorder:
         from keras.src import backend
 
         own_dtype, dtype = (backend.standardize_dtype(tensor.dtype) for tensor in (own, given))
-        same_kind = dtype == own_dtype or (backend.is_float_dtype(dtype) and backend.is_float_dtype(own_dtype))
+        same_kind = dtype == own_dtype or any(kind in dtype and kind in own_dtype for kind in ("float", "complex"))
         shapes = tuple(own.shape), tuple(given.shape)
         if not same_kind or hasattr(own, "indices") or len(shapes[0]) != len(shapes[1]) or any(
                 n not in (None, m) for n, m in zip(*shapes)):

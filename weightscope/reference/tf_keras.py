@@ -145,7 +145,8 @@ class _Recorder:
 
 def _in_place_of(tensorflow, own, given):
     """Return a tensor in the dtype and with the mask of the one that a call gave; that one where they do not fit."""
-    same_kind = own.dtype == given.dtype or (own.dtype.is_floating and given.dtype.is_floating)
+    same_kind = own.dtype == given.dtype or (own.dtype.is_floating and given.dtype.is_floating) or (
+        own.dtype.is_complex and given.dtype.is_complex)
     if not same_kind or not isinstance(own, tensorflow.Tensor) or not own.shape.is_compatible_with(given.shape):
         return own
     # A tensor of its own, for a mask stays with a tensor.
