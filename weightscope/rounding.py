@@ -16,7 +16,7 @@ roundings are mean-independent, and that Keras sums so; what is measured is in t
 
 import copy
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -35,6 +35,7 @@ LEAST_TERMS = 4  # of scales, offsets and roots besides a sum
 VANISHING = 64  # of the smallest normal number: so far from 0, functions and products may vanish on the way
 SHIFTS = 2.0**-22, 2.0**-40  # how far, relatively, inputs and weights are moved to see what follows
 SIGNS = np.random.default_rng(0).choice((-1.0, 1.0), 65_537)  # a prime number of them: no axis is in step with it
+MOST_EXPONENT = 0.5  # up to which exp(x) - 1 is about x
 MOST_SINGLE = 1e12  # inputs below it leave room in a float32 for sums of products
 UNITS = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
 TINY = float(np.finfo("float32").tiny)
@@ -52,7 +53,8 @@ class Budget:
 
     ``terms``: those of the longest sum, 0 where nothing is rounded; ``magnitude``: as above; ``coarse``: the same, seen
     from a distance of a float32's roundings; ``jump``: by how much an output changes however little is moved, where the
-    function jumps; ``finest``: the longest float that Keras computes the call in.
+    function jumps; ``finest``: the longest float that Keras computes the call in; ``exponents``: the magnitude of what
+    an exponential is taken of: where roundings change it by more than ``MOST_EXPONENT``, any output is one of theirs.
     """
 
     terms: int
@@ -60,6 +62,7 @@ class Budget:
     coarse: list
     jump: list
     finest: str = "float64"
+    exponents: list = field(default_factory=list)
 
     def of(self, dtype, index=0):
         """Return the budget of output ``index`` in a dtype, an array of its shape."""
@@ -73,6 +76,7 @@ class Budget:
         if index >= len(self.magnitude) or self.magnitude[index].shape != shape:
             return (lambda _part, size: np.zeros_like(size)), None
         magnitude = (self.coarse if coarse else self.magnitude)[index].reshape(-1)
+        exponents = self.exponents[index].reshape(-1) if self.exponents else None
 
         def within(part, size):
             # Terms that cancel differ between the values at hand and those that the magnitude was found on, if others.
@@ -80,6 +84,8 @@ class Budget:
             found += magnitude[part]
             found *= factor
             found += least
+            if exponents is not None:
+                found[exponents[part] * factor > MOST_EXPONENT] = np.inf
             return found
 
         return within, self.jump[index].reshape(-1) if self.jump else None
@@ -156,11 +162,16 @@ class Budgets(dict):
         finest = min((part.finest for part in layer.with_parts()), key=FLOATS.index)
         if layer.rounding == "none" or not any(leaf.dtype.kind in "fc" for leaf in outputs):
             return Budget(0, none, none, [], finest)
-        magnitude = self._of_products(layer, given, outputs) if layer.rounding == "products" else None
-        found = (magnitude, magnitude, []) if magnitude else self._of_moves(layer, given, outputs, begun)
-        return Budget(_terms(layer, given), *found, finest)
+        sums = self._of_products(layer, given) if layer.rounding == "products" else None
+        if sums is None:
+            return Budget(_terms(layer, given), *self._of_moves(layer, given, outputs, begun), finest)
+        activation = getattr(layer, "activation", None)
+        magnitude = [_through(activation, found, y) for found, y in zip(sums, outputs)]
+        exponents = [_exponents(activation, found) for found in sums] if _is_exponential(activation) else []
+        return Budget(_terms(layer, given), magnitude, magnitude, [], finest, exponents)
 
-    def _of_products(self, layer, given, outputs):
+    def _of_products(self, layer, given):
+        """Return the magnitude of the sums, before the activation; None where the layer takes no sizes."""
         args, kwargs, *masks = given
         sizes, dtype = _sizes([args, kwargs], "float32"), "float32"
         if not all(leaf.max(initial=0) < MOST_SINGLE for leaf in flatten(sizes) if _is_number(leaf)):
@@ -168,22 +179,20 @@ class Budgets(dict):
         plain = self._copy(layer, dtype)
         weights = plain.sizes()
         plain.arrays = lambda: weights
-        activation = getattr(layer, "activation", None)
-        if activation is not None:
+        if getattr(layer, "activation", None) is not None:
             plain.activation = Activation("linear")
         try:
-            sums = flatten(plain.run(*sizes, *masks)[0])
+            return flatten(plain.run(*sizes, *masks)[0])
         except (WeightscopeError, *MISFITS):  # sizes may be no inputs that it takes
             return None
         finally:
             del plain.arrays
-        return [_through(activation, magnitude, y) for magnitude, y in zip(sums, outputs)]
 
     def _of_moves(self, layer, given, outputs, begun):
         y = self._moved(layer, given, begun, 0.0) or outputs
         near, far = ([self._changes(layer, given, begun, y, shift) for _ in range(2)] for shift in SHIFTS[::-1])
         names = [layer.class_name.lower(), *(getattr(own, "name", "") for own in layer.activations().values())]
-        lost = max(map(_lost, names))
+        lost = max(map(_lost, names)) + layer.cancelled(*flatten(given[0])[:1])
         smooth = [_whole_sample(np.minimum(*leaves), leaf) + lost
                   for *leaves, leaf in zip(_largest(near), _largest(far), y)]
         coarse = [_whole_sample(change, leaf) + lost for change, leaf in zip(_largest(far), y)]
@@ -248,8 +257,9 @@ def _joined(budgets):
     if len(budgets) == 1:
         return budgets[0]
     leaves = ([np.concatenate(parts) for parts in zip(*(getattr(budget, name) for budget in budgets))]
-              for name in ("magnitude", "coarse", "jump"))
-    return Budget(max(budget.terms for budget in budgets), *leaves, budgets[0].finest)
+              for name in ("magnitude", "coarse", "jump", "exponents"))
+    *leaves, exponents = leaves
+    return Budget(max(budget.terms for budget in budgets), *leaves, budgets[0].finest, exponents)
 
 
 def _terms(layer, given):
@@ -277,13 +287,22 @@ def _through(activation, magnitude, y):
     if name in ("linear", "relu"):
         return magnitude
     y = np.where(np.isfinite(y), y, 0)
-    if name == "softmax":
-        return y * (1 + 2 * magnitude.max(axis=-1, keepdims=True))
-    if name == "exponential":
-        return np.multiply(y, 1 + magnitude, dtype="float64")  # a float32 may not hold it
+    if _is_exponential(activation):
+        return np.multiply(y, 1 + _exponents(activation, magnitude), dtype="float64")  # a float32 may not hold it
     if name.startswith("log_soft"):
         return 2 * magnitude.max(axis=-1, keepdims=True) + np.abs(y)
     return SLOPES.get(name, 1.0) * magnitude + np.abs(y) + _lost(name)
+
+
+def _is_exponential(activation):
+    return getattr(activation, "name", "linear") in ("softmax", "exponential")
+
+
+def _exponents(activation, magnitude):
+    """Return the magnitude of what the exponential is taken of; softmax takes it of a value less the largest."""
+    if activation.name == "exponential":
+        return magnitude
+    return np.broadcast_to(2 * magnitude.max(axis=-1, keepdims=True), magnitude.shape)
 
 
 def _lost(name):

@@ -1,5 +1,7 @@
 """Keras' normalization layers: values moved and scaled to a common range."""
 
+import math
+
 import numpy as np
 
 from weightscope.kernels.convolve import working_dtype
@@ -133,6 +135,16 @@ class LayerNormalization(Uncast):
             y += _along(beta, axes, x.shape)
         return y.astype(dtype, copy=False)
 
+    def cancelled(self, x=None):
+        """Return the size of x and mean(x) where there is one value to a mean: Keras may scale both, then subtract."""
+        one = x is not None and math.prod(x.shape[axis] for axis in _sorted(self.axis)) == 1
+        return _scaled(self, x) if one and not self.rms_scaling else 0.0
+
+
+def _scaled(layer, x):
+    gamma = np.abs(layer.weights["gamma"].array).max(initial=0) if "gamma" in layer.weights else 1.0
+    return float(np.abs(x).max(initial=0) * gamma / math.sqrt(max(layer.epsilon, np.finfo("float32").tiny)))
+
 
 def _axis_words(axis):
     return "channels" if _one_axis(axis) is not None else " ".join(f"axis_{n}" for n in _sorted(axis))
@@ -176,6 +188,11 @@ class GroupNormalization(Uncast):
             yield Weight("gamma", "channels")
         if self.center:
             yield Weight("beta", "channels")
+
+    def cancelled(self, x=None):
+        """Return the size of x and mean(x) where there is one value to a mean, as LayerNormalization does."""
+        groups = 1 if x is None else x.shape[self.axis] if self.groups == -1 else self.groups
+        return _scaled(self, x) if x is not None and x[0].size == groups else 0.0
 
     def forward(self, x, gamma=None, beta=None):
         dtype, axis, shape = x.dtype, self.axis % x.ndim, x.shape
