@@ -9,6 +9,7 @@ import tensorflow
 from weightscope import compare, gaps, loading, verifying
 from weightscope.errors import NoTwin
 from weightscope.reference.keras3 import Keras3
+from weightscope.reference.storing import restored, storable
 from weightscope.replaying import Trace, as_predict_takes
 
 
@@ -49,13 +50,19 @@ class Live:
 
         def note(path, leaves):
             kept[path] = leaves
-            found[path] = [np.array(keras.array(leaf)) for leaf in leaves] if len(leaves) > 1 else np.array(
-                keras.array(leaves[0]))
+            arrays = [as_the_child_sends_it(keras.array(leaf)) for leaf in leaves]
+            found[path] = arrays if len(arrays) > 1 else arrays[0]
 
         keras.reset()
         with patch.object(tensorflow, "function", partial(tensorflow.function, jit_compile=self._jit)):
             keras.probes()[0](self._arrays, note, given)
         return found
+
+
+def as_the_child_sends_it(array):
+    """Return a copy of an array of Keras', bfloat16 in our own dtype for it."""
+    array = np.array(array)
+    return restored(storable(array), array.dtype.name)
 
 
 def judged(path, inputs, jit=False):

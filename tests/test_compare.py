@@ -36,6 +36,13 @@ def test_nan_and_infinity_agree_by_kind_and_place():
         assert found.absolute == np.inf
 
 
+def test_an_infinity_agrees_with_what_rounding_takes_past_the_end():
+    theirs = np.array([np.inf, 1.0], "float16")
+    assert gap(np.array([65_000.0, 1.0]), theirs, Tolerance(0.02, 0.0)).within
+    for other in (60_000.0, -65_000.0, np.nan):
+        assert not gap(np.array([other, 1.0]), theirs, Tolerance(0.02, 0.0)).within
+
+
 def test_default_tolerance_follows_the_dtype_and_the_largest_value():
     theirs = np.array([1000.0, 0.0], "float32")
     ours = theirs + np.array([0.0, 5e-3], "float32")

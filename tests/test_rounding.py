@@ -89,8 +89,9 @@ def grown(rng):
 
 
 @pytest.mark.parametrize("jit", [False, True], ids=["", "jit"])
-# Of the last four, three have a mean of one value; one has a softmax of numbers that bfloat16 tells apart by 64.
-@pytest.mark.parametrize("seed", [*range(60), 118, 366, 598, 565])
+# Of the last five, three have a mean of one value; in bfloat16, one has a softmax of numbers that it tells apart by 64,
+# and one an exponential that it does not hold.
+@pytest.mark.parametrize("seed", [*range(60), 118, 366, 598, 565, 847])
 def test_keras_stays_within_on_random_layers(seed, jit, tmp_path):
     rng, numbers = random.Random(seed), np.random.default_rng(seed)
     keras.backend.clear_session()

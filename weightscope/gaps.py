@@ -160,7 +160,7 @@ def _part_gap(ours, theirs, allowed, jump):
     overflows = 0
     if not np.isfinite(largest):  # NaN and infinities agree by kind and place
         overflows = int((np.isfinite(ours) & ~np.isfinite(b)).sum())
-        same = (a == b) | (np.isnan(a) & np.isnan(b))
+        same = (a == b) | (np.isnan(a) & np.isnan(b)) | _past_the_end(a, b, theirs.dtype, allowed)
         distance = np.where(same, 0, np.where(np.isnan(distance), np.inf, distance))
     size = np.abs(b)
     tiny = np.finfo(distance.dtype).tiny
@@ -175,6 +175,15 @@ def _part_gap(ours, theirs, allowed, jump):
     return Gap(float(distance.max()), _relative(distance, size), (worst,), float(a[worst]), float(b[worst]),
                bool(used[worst] <= 1), a.size, float(used[worst]), _ulps(distance[worst], theirs[worst]), edges,
                overflows=overflows)
+
+
+def _past_the_end(a, b, dtype, allowed):
+    """Tell where one side is infinite, and the other so near the end of a dtype that rounding takes it there."""
+    if dtype.kind != "f":
+        return np.zeros(a.shape, bool)
+    size = np.where(np.isinf(b), np.abs(a), np.abs(b))
+    reaches = size + allowed(size) > np.finfo(np.float32 if dtype.itemsize == 4 else dtype).max
+    return reaches & (np.isinf(a) != np.isinf(b)) & (np.sign(a) == np.sign(b))
 
 
 def _alike(ours, theirs):
