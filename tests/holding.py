@@ -11,7 +11,7 @@ from agreement import saved
 from judging import stay_within_budget
 
 import weightscope
-from weightscope.layers.structure import flatten, flatten_shapes, map_structure
+from weightscope.layers.structure import as_outputs, flatten, flatten_shapes, map_structure
 from weightscope.reference.keras3 import Keras3
 
 # Of the largest value of an output; isolated, then chained.
@@ -59,8 +59,7 @@ def _probed(model, inputs):
     live, found = Keras3(model), {}
 
     def note(path, leaves):
-        arrays = [keras.ops.convert_to_numpy(leaf) for leaf in leaves]
-        found[path] = arrays[0] if len(arrays) == 1 else arrays
+        found[path] = as_outputs([keras.ops.convert_to_numpy(leaf) for leaf in leaves])
 
     live.probes()[0](inputs, note)
     return found

@@ -8,6 +8,7 @@ import tensorflow
 
 from weightscope import compare, gaps, loading, verifying
 from weightscope.errors import NoTwin
+from weightscope.layers.structure import as_outputs
 from weightscope.reference.keras3 import Keras3
 from weightscope.reference.storing import restored, storable
 from weightscope.replaying import Trace, as_predict_takes
@@ -50,8 +51,7 @@ class Live:
 
         def note(path, leaves):
             kept[path] = leaves
-            arrays = [as_the_child_sends_it(keras.array(leaf)) for leaf in leaves]
-            found[path] = arrays if len(arrays) > 1 else arrays[0]
+            found[path] = as_outputs([as_the_child_sends_it(keras.array(leaf)) for leaf in leaves])
 
         keras.reset()
         with patch.object(tensorflow, "function", partial(tensorflow.function, jit_compile=self._jit)):

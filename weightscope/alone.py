@@ -56,7 +56,7 @@ class _Judging:
 
     def again(self):
         """Judge once more what missed something."""
-        for path, ours in self._sides.missed.items():
+        for path, ours in list(self._sides.missed.items()):
             self._as_deployed((path, ours))
             if path in self._sides.kept:
                 self._function[path] = self._sides.rule(path, in_float64=True)(ours, self._sides.kept[path])

@@ -8,7 +8,7 @@ import numpy as np
 
 from weightscope.kernels.short_floats import dtype_name, to_bfloat16
 from weightscope.layers.structure import flatten
-from weightscope.rounding import PARTS, TINY, UNITS
+from weightscope.rounding import PARTS, TINY, coarsest
 
 AT_ONCE = 2**16  # values that are compared at a time, so that they stay in cache
 
@@ -105,12 +105,11 @@ def gap_in_budget(ours, theirs, budget, dtype=None, coarse=False):
     ``dtype``: the shortest that the reference's values came through, where that is shorter than their own.
     """
     def through(array):
-        names = PARTS.get(array.dtype.name, dtype_name(array.dtype)), dtype or ""
-        return max(names, key=lambda name: UNITS.get(name, 0.0))
+        return coarsest([PARTS.get(array.dtype.name, dtype_name(array.dtype)), dtype or ""])
 
     found = _gap(ours, theirs, lambda index, array: budget.allowed(through(array), index, array.shape, coarse))
-    dtypes = {through(array) for array in flatten(theirs) if array is not None}
-    return found and replace(found, budgeted=True, dtype=max(dtypes, key=lambda name: UNITS.get(name, 0.0)))
+    dtypes = [through(array) for array in flatten(theirs) if array is not None]
+    return found and replace(found, budgeted=True, dtype=coarsest(dtypes))
 
 
 def _gap(ours, theirs, allowed):

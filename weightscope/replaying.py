@@ -11,7 +11,7 @@ import numpy as np
 from weightscope import cores
 from weightscope.errors import NotReplayable
 from weightscope.layers.models import Model, run_layer
-from weightscope.layers.structure import flatten, flatten_shapes, map_structure
+from weightscope.layers.structure import as_outputs, flatten, flatten_shapes, map_structure
 
 # An array (batch, …), a list of arrays in the order of the model's inputs, or a mapping by input name.
 Arrays = np.ndarray | list | dict
@@ -224,8 +224,8 @@ def _in_place_of(outputs, given):
     ours, leaves = flatten(outputs), flatten(given)
     if len(ours) != len(leaves):
         return given
-    found = [leaf.astype(own.dtype, copy=False) if _both_floats(own, leaf) else leaf for own, leaf in zip(ours, leaves)]
-    return found[0] if len(found) == 1 else found
+    return as_outputs([leaf.astype(own.dtype, copy=False) if _both_floats(own, leaf) else leaf
+                       for own, leaf in zip(ours, leaves)])
 
 
 def _both_floats(one, other):

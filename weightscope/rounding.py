@@ -101,36 +101,33 @@ class Budget:
         return factor, VANISHING * smallest * (self.terms > 0)
 
 
+def coarsest(names):
+    """Return the name of the dtype with the largest unit, of several; None of none."""
+    return max(names, key=lambda name: UNITS.get(name, 0.0), default=None)
+
+
 class Dtypes(dict):
     """``{path: the shortest dtype of what a layer is given and computes in}``, filled by calling it in a replay.
 
-    ``own``: ``{layer: its compute dtype}``, whatever it runs in now; ``call``: what calls the layers.
+    ``own``: ``{layer: its compute dtype}``, whatever it runs in now.
     """
 
-    def __init__(self, own, call=run_layer):
+    def __init__(self, own):
         super().__init__()
-        self._own, self._call = own, call
+        self._own = own
         # Some layers compute in the dtype of what they are given, and what enters has a dtype of its own.
         self._entering = [dtype for layer, dtype in own.items() if isinstance(layer, InputLayer)]
 
     def of_share(self, shares):
         """Return what is called for each of so many shares of a batch, and a function that takes it together again."""
-        if self._call is run_layer:
-            return [self] * shares, lambda: None
-        inner, join = self._call.of_share(shares)
-        found = [Dtypes(self._own, call) for call in inner]
-
-        def joined():
-            join()
-            self.update(found[0])
-        return found, joined
+        return [self] * shares, lambda: None
 
     def __call__(self, path, layer, given):
         """Note the dtype, and run the layer."""
         names = [dtype_name(leaf.dtype) for leaf in flatten(given[:2]) if isinstance(leaf, np.ndarray)]
         names += [*self._entering, *(self._own.get(part) for part in layer.with_parts())]
-        self[path] = max(names, key=lambda name: UNITS.get(name, 0.0), default=None)
-        return self._call(path, layer, given)
+        self[path] = coarsest(names)
+        return run_layer(path, layer, given)
 
 
 class Budgets(dict):
@@ -256,10 +253,9 @@ def _joined(budgets):
     """Return the Budget of a batch for those of its shares."""
     if len(budgets) == 1:
         return budgets[0]
-    leaves = ([np.concatenate(parts) for parts in zip(*(getattr(budget, name) for budget in budgets))]
-              for name in ("magnitude", "coarse", "jump", "exponents"))
-    *leaves, exponents = leaves
-    return Budget(max(budget.terms for budget in budgets), *leaves, budgets[0].finest, exponents)
+    leaves = {name: [np.concatenate(parts) for parts in zip(*(getattr(budget, name) for budget in budgets))]
+              for name in ("magnitude", "coarse", "jump", "exponents")}
+    return Budget(max(budget.terms for budget in budgets), finest=budgets[0].finest, **leaves)
 
 
 def _terms(layer, given):

@@ -8,7 +8,7 @@ from weightscope import causes, compare, gaps, reference, twin
 from weightscope.chained import with_sources
 from weightscope.errors import NothingChecked
 from weightscope.layers.models import Model
-from weightscope.layers.structure import flatten
+from weightscope.layers.structure import as_outputs, flatten
 from weightscope.replaying import (
     Replay,
     Trace,
@@ -241,8 +241,7 @@ def _aligned(theirs, ours):
         mine, given = flatten(ours[path]), flatten(theirs[path])
         if len(given) <= len(mine):
             given += [None] * (len(mine) - len(given))
-            leaves = [_in_our_float(*pair) for pair in zip(given, mine)]
-            found[path] = leaves[0] if len(leaves) == 1 else leaves
+            found[path] = as_outputs([_in_our_float(*pair) for pair in zip(given, mine)])
     return found
 
 

@@ -189,15 +189,17 @@ class GroupNormalization(Uncast):
         if self.center:
             yield Weight("beta", "channels")
 
+    def _groups_of(self, x):
+        return x.shape[self.axis] if self.groups == -1 else self.groups
+
     def cancelled(self, x=None):
         """Return the size of x and mean(x) where there is one value to a mean, as LayerNormalization does."""
-        groups = 1 if x is None else x.shape[self.axis] if self.groups == -1 else self.groups
-        return _scaled(self, x) if x is not None and x[0].size == groups else 0.0
+        return _scaled(self, x) if x is not None and x[0].size == self._groups_of(x) else 0.0
 
     def forward(self, x, gamma=None, beta=None):
         dtype, axis, shape = x.dtype, self.axis % x.ndim, x.shape
         x = x.astype(working_dtype(x), copy=False)
-        groups = shape[axis] if self.groups == -1 else self.groups
+        groups = self._groups_of(x)
         grouped = x.reshape(*shape[:axis], groups, shape[axis] // groups, *shape[axis + 1:])
         others = tuple(n for n in range(1, grouped.ndim) if n != axis)
         y = grouped - grouped.mean(axis=others, keepdims=True)

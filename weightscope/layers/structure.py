@@ -12,6 +12,11 @@ def flatten(structure):
     return [structure]
 
 
+def as_outputs(leaves):
+    """Return the flat outputs of a call as a Trace has them: one by itself, several as a list."""
+    return leaves[0] if len(leaves) == 1 else leaves
+
+
 def map_structure(function, structure):
     """Return the same nesting with ``function`` applied to every leaf."""
     if isinstance(structure, dict):

@@ -138,23 +138,14 @@ class _Recorder:
         from keras.src.ops.function import Function
 
         self._keras, self._function, self._run = keras, Function, Function._run_through_graph
-        self._notes = Notes(lambda operation: isinstance(operation, (keras.Sequential, Functional)))
+        self._notes = Notes(lambda operation: isinstance(operation, (keras.Sequential, Functional)), keras.tree,
+                            self._in_place_of)
 
     @contextmanager
     def telling(self, note, given):
         """While entered, tell ``note`` the outputs of every call, and put those that are ``given`` in their place."""
         self._dtypes = {}  # by the id of what is in the place of something else: the dtype of that, and itself
-
-        def tell(path, outputs):
-            leaves = self._keras.tree.flatten(outputs)
-            note(path, [leaf for leaf in leaves if leaf is not None])
-            if path not in given:
-                return outputs
-            put = iter(given[path])
-            return self._keras.tree.pack_sequence_as(
-                outputs, [leaf if leaf is None else self._in_place_of(leaf, next(put)) for leaf in leaves])
-
-        self._notes.begin(tell)
+        self._notes.begin(note, given)
         self._function._run_through_graph = lambda graph, *args, **kwargs: self._watch(graph, *args, **kwargs)
         try:
             yield

@@ -10,22 +10,35 @@ def made_in_float64(keras):
     """While entered, layers and inputs are made in ``float64`` where their config says another float."""
     from keras.src import dtype_policies
 
-    policy_of, begin = dtype_policies.get, keras.layers.InputLayer.__init__
+    policy_of = dtype_policies.get
 
     def get(identifier):
         policy = policy_of(identifier)
-        return policy_of("float64") if _is_float(policy.compute_dtype) else policy
+        return policy_of("float64") if is_float(policy.compute_dtype) else policy
+
+    dtype_policies.get = get
+    try:
+        with inputs_in_float64(keras.layers.InputLayer):
+            yield
+    finally:
+        dtype_policies.get = policy_of
+
+
+@contextmanager
+def inputs_in_float64(input_layer):
+    """While entered, a class of input layers, Keras 3's or tf_keras', makes them in ``float64`` in place of a float."""
+    begin = input_layer.__init__
 
     def begin_in_float64(layer, *args, **kwargs):
-        if _is_float(kwargs.get("dtype") or "float"):
+        if is_float(kwargs.get("dtype") or "float"):
             kwargs["dtype"] = "float64"
         begin(layer, *args, **kwargs)
 
-    dtype_policies.get, keras.layers.InputLayer.__init__ = get, begin_in_float64
+    input_layer.__init__ = begin_in_float64
     try:
         yield
     finally:
-        dtype_policies.get, keras.layers.InputLayer.__init__ = policy_of, begin
+        input_layer.__init__ = begin
 
 
 def become_float64(keras, model):
@@ -37,17 +50,18 @@ def become_float64(keras, model):
     if keras.backend.backend() != "tensorflow" or any(_keeps_floats(keras, layer) for layer in layers):
         return False
     for layer in layers:
-        if _is_float(layer.compute_dtype):
+        if is_float(layer.compute_dtype):
             layer._dtype_policy = keras.DTypePolicy("float64")
         graph = getattr(layer, "_functional", None) or layer
         for end in getattr(graph, "_inputs", ()):
-            end._dtype = "float64" if _is_float(end._dtype) else end._dtype
-    for variable in filter(lambda variable: _is_float(variable.dtype), model.variables):
+            end._dtype = "float64" if is_float(end._dtype) else end._dtype
+    for variable in filter(lambda variable: is_float(variable.dtype), model.variables):
         _lengthen(variable)
     return True
 
 
-def _is_float(dtype):
+def is_float(dtype):
+    """Tell whether a dtype of either Keras, or its name, is a float."""
     return "float" in str(dtype)
 
 
@@ -55,7 +69,7 @@ def _keeps_floats(keras, layer):
     for value in vars(layer).values():
         array = isinstance(value, (np.ndarray, np.generic)) or (
             keras.ops.is_tensor(value) and not isinstance(value, keras.Variable))
-        if (array or isinstance(value, str)) and _is_float(value.dtype if array else value):
+        if (array or isinstance(value, str)) and is_float(value.dtype if array else value):
             return True
     return False
 

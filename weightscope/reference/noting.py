@@ -26,17 +26,17 @@ def calls(graph, operation_of):
 class Notes:
     """The calls of one run, each told as it is made.
 
-    ``is_graph``: whether an operation is a model, with calls of its own; ``tell(path, outputs)``: takes a call's
-    outputs, and returns those that go on to its readers.
+    ``is_graph``: whether an operation is a model, with calls of its own; ``tree``: a module with ``flatten`` and
+    ``pack_sequence_as`` for what this Keras nests; ``in_place_of(own, given)``: what takes the place of a tensor that a
+    call gave.
     """
 
-    def __init__(self, is_graph):
-        self._is_graph = is_graph
-        self.begin(lambda path, outputs: outputs)
+    def __init__(self, is_graph, tree, in_place_of):
+        self._is_graph, self._tree, self._in_place_of = is_graph, tree, in_place_of
 
-    def begin(self, tell):
-        """Begin a run."""
-        self._tell, self._prefixes = tell, [""]
+    def begin(self, note, given):
+        """Begin a run: ``note`` takes the outputs of every call, those that are ``given`` are put in their place."""
+        self._note, self._given, self._prefixes = note, given, [""]
 
     @property
     def prefix(self):
@@ -53,4 +53,14 @@ class Notes:
             outputs = function(*args, **kwargs)
         finally:
             self._prefixes.pop()
-        return self._tell(path, outputs) if path else outputs
+        return self._told(path, outputs) if path else outputs
+
+    def _told(self, path, outputs):
+        """Tell the outputs of a call, and return those that go on to its readers."""
+        leaves = self._tree.flatten(outputs)
+        self._note(path, [leaf for leaf in leaves if leaf is not None])
+        if path not in self._given:
+            return outputs
+        put = iter(self._given[path])
+        return self._tree.pack_sequence_as(
+            outputs, [leaf if leaf is None else self._in_place_of(leaf, next(put)) for leaf in leaves])

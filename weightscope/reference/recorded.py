@@ -27,7 +27,7 @@ from weightscope.files.source import Source
 from weightscope.files.untrusted import reading
 from weightscope.input_files import arrays_in
 from weightscope.layers.models import Model
-from weightscope.layers.structure import flatten
+from weightscope.layers.structure import as_outputs, flatten
 from weightscope.reference.storing import restored
 from weightscope.replaying import Trace
 
@@ -81,7 +81,7 @@ class Recorded:
         found = Trace()
         for path, leaves in self._layers.items():
             cut = [self._cut(leaves.get(index), part) for index in range(max(leaves) + 1)]
-            found[path] = cut[0] if len(cut) == 1 else cut
+            found[path] = as_outputs(cut)
         return found
 
     def _cut(self, array, part):

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from weightscope.errors import NoTwin, ReferenceFailed, Unreadable
-from weightscope.layers.structure import flatten
+from weightscope.layers.structure import as_outputs, flatten
 from weightscope.reference.storing import mapped_arrays, storable
 from weightscope.replaying import Trace
 
@@ -79,7 +79,7 @@ class Run:
         """Return the Trace of the next batch: every call's outputs."""
         found = Trace(self._calls("batch"))
         if not self._asks_twin:
-            self._go_on()
+            self._tell("next")  # to be run while this one is judged
         return found
 
     def twin(self):
@@ -88,13 +88,9 @@ class Run:
         Outputs are to be looked at before the next are taken. Raises NoTwin in the end where that could not be done.
         """
         end = yield from self._calls("twin", lasting=False)
-        self._go_on()
+        self._tell("next")
         if end["reason"]:
             raise NoTwin(end["reason"])
-
-    def _go_on(self):
-        """Let the next batch be run, while this one is judged."""
-        self._tell("next")
 
     def _tell(self, *words):
         with suppress(OSError):  # of a child that ended: there is no next, or its last words are still to be read
@@ -112,20 +108,24 @@ class Run:
             elif event["event"] == "end":
                 return event
             else:
-                arrays = event["arrays"] if "file" not in event else mapped_arrays(
-                    self._at(event["file"]), event["arrays"])
-                yield event["path"], arrays[0] if len(arrays) == 1 else arrays
-                if "file" in event:
-                    self._tell("read", event["file"])
+                yield event["path"], as_outputs(self._arrays(event))
+                self._read(event)
 
     def _keep(self, event):
         """Keep an event, with the arrays themselves, until somebody asks for its answer; return it."""
         if "file" in event:
-            file = event.pop("file")
-            event["arrays"] = [np.array(array) for array in mapped_arrays(self._at(file), event["arrays"])]
-            self._tell("read", file)
+            event["arrays"] = [np.array(array) for array in self._arrays(event)]
+            self._read(event)
         self._kept[event["of"]].append(event)
         return event
+
+    def _arrays(self, event):
+        return mapped_arrays(self._at(event["file"]), event["arrays"]) if "file" in event else event["arrays"]
+
+    def _read(self, event):
+        """Give back the file of an event, if it has one."""
+        if "file" in event:
+            self._tell("read", event.pop("file"))
 
     def _at(self, name):
         return Path(self._folder.name) / name

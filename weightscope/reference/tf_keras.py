@@ -1,9 +1,11 @@
 """tf_keras, the Keras 2 that is still maintained, in the child: how it loads, predicts, and lets calls be watched."""
 
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 
+from weightscope.reference.keras3_twin import inputs_in_float64, is_float
 from weightscope.reference.noting import Notes, calls
 
 
@@ -97,23 +99,14 @@ class _Recorder:
         self._as_it_is = tensorflow.autograph.experimental.do_not_convert
         self._layer, self._call = Layer, Layer.__call__
         self._graph, self._run = Functional, Functional._run_internal_graph
-        self._notes = Notes(lambda layer: isinstance(layer, Functional))
-        self._tensorflow = tensorflow
+        self._notes = Notes(lambda layer: isinstance(layer, Functional), tensorflow.nest,
+                            partial(_in_place_of, tensorflow))
         self._expected = None  # the calls that the running graph itself is still to make
 
     @contextmanager
     def telling(self, note, given):
         """While entered, tell ``note`` the outputs of every call, and put those that are ``given`` in their place."""
-        def tell(path, outputs):
-            leaves = self._tensorflow.nest.flatten(outputs)
-            note(path, [leaf for leaf in leaves if leaf is not None])
-            if path not in given:
-                return outputs
-            put = iter(given[path])
-            return self._tensorflow.nest.pack_sequence_as(outputs, [
-                leaf if leaf is None else _in_place_of(self._tensorflow, leaf, next(put)) for leaf in leaves])
-
-        self._notes.begin(tell)
+        self._notes.begin(note, given)
         self._expected = None
         watch, noted = self._as_it_is(self._watch), self._as_it_is(self._noted)
         self._graph._run_internal_graph = lambda graph, *args, **kwargs: watch(graph, *args, **kwargs)
@@ -162,18 +155,14 @@ def _made_in_float64():
     from tf_keras.src.engine.input_layer import InputLayer
     from tf_keras.src.mixed_precision.policy import get_policy
 
-    set_policy, begin = Layer._set_dtype_policy, InputLayer.__init__
+    set_policy = Layer._set_dtype_policy
 
     def set_float64(layer, dtype):
-        set_policy(layer, "float64" if "float" in str(get_policy(dtype).compute_dtype) else dtype)
+        set_policy(layer, "float64" if is_float(get_policy(dtype).compute_dtype) else dtype)
 
-    def begin_in_float64(layer, *args, **kwargs):
-        if "float" in str(kwargs.get("dtype") or "float"):
-            kwargs["dtype"] = "float64"
-        begin(layer, *args, **kwargs)
-
-    Layer._set_dtype_policy, InputLayer.__init__ = set_float64, begin_in_float64
+    Layer._set_dtype_policy = set_float64
     try:
-        yield
+        with inputs_in_float64(InputLayer):
+            yield
     finally:
-        Layer._set_dtype_policy, InputLayer.__init__ = set_policy, begin
+        Layer._set_dtype_policy = set_policy
