@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from weightscope import causes, compare, gaps, reference, twin
+from weightscope import causes, compare, cores, gaps, reference, twin
 from weightscope.chained import with_sources
 from weightscope.errors import NothingChecked
 from weightscope.layers.models import Model
@@ -48,7 +48,8 @@ def verify(model, inputs=None, tolerance=None, batch_size=32, progress=None, aga
     batch_size = _batch_size(model, arrays, against, batch_size)
     batches = list(batches_of(arrays, batch_size))
     progress = progress or (lambda stage, done, total: None)
-    with _started(model, arrays, batch_size, against) as referee:
+    elsewhere = 0 if _is_recorded(against) else 1
+    with _started(model, arrays, batch_size, against) as referee, cores.left_to_others(elsewhere):
         states = {}, {}  # of stateful layers: chained, and isolated
         found, version = Found(model, tolerance), None
         for index, batch in enumerate(batches):

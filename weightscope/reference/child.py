@@ -1,5 +1,6 @@
 """The child process of a run: ``python -m weightscope.reference.child FOLDER`` (see ``run``)."""
 
+import gc
 import json
 import os
 import re
@@ -25,6 +26,7 @@ _KINDS = {"keras": Keras3, "tf_keras": TfKeras}
 def main(folder):
     """Serve one Run from its folder: load, predict, then trace a batch each time a line comes in."""
     folder = Path(folder)
+    gc.disable()  # what an import and a model make is there to stay: looking through it again and again costs a fifth
     voice = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever Keras prints is talk, not an answer
     stage = "import"
@@ -43,6 +45,8 @@ def main(folder):
             keras.build(request["config"], request["model"], own)
         files = _Files(folder)
         inputs = [np.load(folder / f"input_{i}.npy", mmap_mode="r") for i in range(request["inputs"])]
+        gc.freeze()
+        gc.enable()
         say("loaded", version=keras.version)
         stage = "run"
         _serve(keras, inputs, request, partial(_Answer, say, files), files)
