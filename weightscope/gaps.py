@@ -8,7 +8,7 @@ import numpy as np
 
 from weightscope.kernels.short_floats import dtype_name, to_bfloat16
 from weightscope.layers.structure import flatten
-from weightscope.rounding import PARTS, TINY, coarsest
+from weightscope.rounding import PARTS, TINY, coarsest, finite
 
 AT_ONCE = 2**16  # values that are compared at a time, so that they stay in cache
 
@@ -47,7 +47,13 @@ class Tolerance:
     def allowed(self, theirs):
         """Return a function of a slice, and the sizes of the reference's values in it, to how far ours may be apart."""
         rtol, atol = self.of(theirs) if theirs.dtype.kind in "fiub" else (0.0, 0.0)
-        return (lambda _part, size: atol + rtol * np.where(np.isfinite(size), size, 0.0)), None
+
+        def within(_part, size):
+            found = finite(size) * rtol
+            found += atol
+            return found
+
+        return within, None
 
     def of(self, theirs):
         """Return ``(rtol, atol)`` for an output of the reference."""
@@ -152,7 +158,8 @@ def _array_gap(ours, theirs, allowed, jump):
 
 def _part_gap(ours, theirs, allowed, jump):
     a, b = _alike(ours, theirs)
-    distance = np.abs(a - b)
+    distance = a - b
+    np.abs(distance, out=distance)
     largest = distance.max()
     if not largest > 0 and not np.isnan(largest):
         return Gap(0.0, 0.0, (0,), float(a[0]), float(b[0]), True, a.size)
@@ -162,8 +169,9 @@ def _part_gap(ours, theirs, allowed, jump):
         same = (a == b) | (np.isnan(a) & np.isnan(b)) | _past_the_end(a, b, theirs.dtype, allowed)
         distance = np.where(same, 0, np.where(np.isnan(distance), np.inf, distance))
     size = np.abs(b)
-    tiny = np.finfo(distance.dtype).tiny
-    used = distance / np.maximum(allowed(size), tiny)
+    used = allowed(size)
+    used += np.finfo(used.dtype).tiny
+    np.divide(distance, used, out=used)
     if not np.isfinite(largest):  # nor has every value a budget
         used = np.where(distance == 0, 0, np.where(np.isnan(used), np.inf, used))
     edges = 0
@@ -171,7 +179,7 @@ def _part_gap(ours, theirs, allowed, jump):
         on_edge = (used > 1) & (distance <= 2 * jump)
         edges, used = int(on_edge.sum()), np.where(on_edge, 0, used)
     worst = int(np.argmax(used))
-    return Gap(float(distance.max()), _relative(distance, size), (worst,), float(a[worst]), float(b[worst]),
+    return Gap(float(largest if np.isfinite(largest) else distance.max()), _relative(distance, size), (worst,), float(a[worst]), float(b[worst]),
                bool(used[worst] <= 1), a.size, float(used[worst]), _ulps(distance[worst], theirs[worst]), edges,
                overflows=overflows)
 
@@ -196,7 +204,8 @@ def _alike(ours, theirs):
 def _relative(distance, size):
     """Return the largest distance in multiples of the size, where that is not zero."""
     tiny = np.finfo(size.dtype).tiny
-    found = float((distance / (size + tiny)).max())
+    shares = size + tiny
+    found = float(np.divide(distance, shares, out=shares).max())
     if found < 1 / math.sqrt(tiny):
         return found
     found = np.where(size > 0, distance / size, 0)

@@ -80,8 +80,7 @@ class Budget:
 
         def within(part, size):
             # Terms that cancel differ between the values at hand and those that the magnitude was found on, if others.
-            found = np.fmin(size, np.finfo(size.dtype).max / 2)
-            found += magnitude[part]
+            found = np.add(finite(size), magnitude[part], dtype=size.dtype, casting="same_kind")
             found *= factor
             found += least
             if exponents is not None:
@@ -99,6 +98,12 @@ class Budget:
         if dtype == "float64":  # magnitudes found in float32 may have vanished
             smallest = max(factor * TINY, np.finfo(dtype).tiny)
         return factor, VANISHING * smallest * (self.terms > 0)
+
+
+def finite(sizes):
+    """Return sizes with numbers in the place of infinities and NaN: half of the largest there is, for sums of two."""
+    most = np.finfo(sizes.dtype).max / 2
+    return sizes if sizes.max(initial=0) <= most else np.fmin(sizes, most)
 
 
 def coarsest(names):
