@@ -179,7 +179,8 @@ def _part_gap(ours, theirs, allowed, jump):
         on_edge = (used > 1) & (distance <= 2 * jump)
         edges, used = int(on_edge.sum()), np.where(on_edge, 0, used)
     worst = int(np.argmax(used))
-    return Gap(float(largest if np.isfinite(largest) else distance.max()), _relative(distance, size), (worst,), float(a[worst]), float(b[worst]),
+    farthest = float(largest if np.isfinite(largest) else distance.max())
+    return Gap(farthest, _relative(distance, size), (worst,), float(a[worst]), float(b[worst]),
                bool(used[worst] <= 1), a.size, float(used[worst]), _ulps(distance[worst], theirs[worst]), edges,
                overflows=overflows)
 

@@ -5,6 +5,9 @@ import json
 import os
 import re
 import sys
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -20,6 +23,7 @@ from weightscope.user_code import run_file
 
 _NOISE = re.compile(r'\x1b\[[0-9;]*m|File "[^"]*", line \d+, in \S+|defined at \(most recent call last\):')
 MOST_FILES = 4  # with arrays that the parent has not read
+MOST_UNTOLD = 4  # calls whose outputs are not yet written to one
 _KINDS = {"keras": Keras3, "tf_keras": TfKeras}
 
 
@@ -76,7 +80,7 @@ def _serve(keras, inputs, request, answer, files):
 
     def predict():
         keras.reset()
-        with answer("predicted") as predicted:
+        with answer("predicted") as predicted, predicted.telling():
             predicted.note("", keras.predict(inputs, batch_size))
         keras.reset()
 
@@ -108,7 +112,8 @@ class _Probe:
         errors = []
         for way in self._ways:
             try:
-                way(batch, answer.note, given)
+                with answer.telling():
+                    way(batch, answer.note, given)
             except Exception as error:  # whatever Keras raises
                 errors.append(error)
             else:
@@ -143,7 +148,7 @@ class _Twin:
 
 
 class _Answer:
-    """The outputs of calls, told to the parent as they are made.
+    """The outputs of calls, told to the parent while the next are made.
 
     ``kind``: batch, predicted or twin; ``array``: makes an array of a tensor; ``kept``: a mapping that takes the
     tensors themselves; ``facts``: what else is told in the end.
@@ -151,17 +156,34 @@ class _Answer:
 
     def __init__(self, say, files, kind, array=np.asarray, kept=None):
         self._say, self._files, self._kind, self._array, self._kept = say, files, kind, array, kept
+        self._teller, self._untold = ThreadPoolExecutor(1), deque()
         self.facts = {}
 
+    @contextmanager
+    def telling(self):
+        """While entered, outputs are noted; in the end all of them are told, or what went wrong with one is raised."""
+        try:
+            yield
+            while self._untold:
+                self._untold.popleft().result()
+        finally:
+            wait(self._untold)
+            self._untold.clear()
+
     def note(self, path, leaves):
-        """Tell the outputs of a call."""
+        """Have the outputs of a call told, a few calls later at most."""
+        if len(self._untold) == MOST_UNTOLD:
+            self._untold.popleft().result()
+        self._untold.append(self._teller.submit(self._tell, path, leaves))
+        if self._kept is not None:
+            self._kept[path] = leaves
+
+    def _tell(self, path, leaves):
         arrays = [np.asarray(self._array(leaf)) for leaf in leaves]  # this may fail, and then no file is taken
         file = self._files.take()
         facts = [append_array(file, array) for array in arrays]
         file.flush()
         self._say("call", of=self._kind, path=path, file=Path(file.name).name, arrays=facts)
-        if self._kept is not None:
-            self._kept[path] = leaves
 
     def __enter__(self):
         return self

@@ -4,6 +4,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
+_NO_FLOATS = type(None), bool, int, list, dict, tuple  # arrays in themselves, or names of dtypes
+
 
 @contextmanager
 def made_in_float64(keras):
@@ -67,6 +69,8 @@ def is_float(dtype):
 
 def _keeps_floats(keras, layer):
     for value in vars(layer).values():
+        if isinstance(value, _NO_FLOATS):
+            continue
         array = isinstance(value, (np.ndarray, np.generic)) or (
             keras.ops.is_tensor(value) and not isinstance(value, keras.Variable))
         if (array or isinstance(value, str)) and is_float(value.dtype if array else value):
