@@ -138,7 +138,7 @@ class Opened:
         return self.model.standardize(as_predict_takes(self.model, found))
 
     def sides(self, arrays):
-        """Return the ``compare.Sides`` of one batch."""
+        """Return the ``sides.Sides`` of one batch."""
         return verifying._sides(verifying.Ours(self.model, arrays, ({}, {})), Live(self.path, arrays))
 
 

@@ -33,10 +33,10 @@ class Live:
         except Exception as error:
             raise NotLoaded(str(error)) from error
 
-    def batch(self):
+    def batch(self, keep):
         """Return the Trace of the model as it is."""
         self._given = {}
-        return self._traced(self._keras, self._given)
+        return self._traced(self._keras, self._given, keep=keep)
 
     def twin(self):
         """Yield ``(path, outputs)`` of the model in float64."""
@@ -46,12 +46,12 @@ class Live:
             self.no_twin = str(error)
             raise NoTwin(self.no_twin) from error
 
-    def _traced(self, keras, kept, given=None):
+    def _traced(self, keras, kept, given=None, keep=lambda _path, arrays: arrays):
         found = Trace()
 
         def note(path, leaves):
             kept[path] = leaves
-            found[path] = as_outputs([as_the_child_sends_it(keras.array(leaf)) for leaf in leaves])
+            found[path] = as_outputs(keep(path, [as_the_child_sends_it(keras.array(leaf)) for leaf in leaves]))
 
         keras.reset()
         with patch.object(tensorflow, "function", partial(tensorflow.function, jit_compile=self._jit)):

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from weightscope.compare import Comparison, Difference, shortest
+from weightscope.compare import Comparison, Difference
 from weightscope.gaps import Tolerance, gap, worst_gap
 from weightscope.kernels.short_floats import BFLOAT16
+from weightscope.sides import shortest
 
 EXACT = Tolerance(0.0, 0.0)
 

@@ -12,7 +12,7 @@ AHEAD = 2**28  # bytes of our values that wait for the reference's
 def judged(sides, asked, keep=False):
     """Return ``{path: (Gap in float64, Gap as deployed)}``, None where one side has no value.
 
-    ``sides``: a ``compare.Sides``; ``asked``: ``{path: Tolerance}``; ``keep``: keep the reference's values in float64
+    ``sides``: a ``sides.Sides``; ``asked``: ``{path: Tolerance}``; ``keep``: keep the reference's values in float64
     of all calls, not only of those that miss something.
     """
     judging = _Judging(sides, asked)

@@ -1,18 +1,12 @@
 """Two traces in, one Comparison out: the verdict as data. Prints nothing."""
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 from weightscope.alone import judged
 from weightscope.chained import Source
-from weightscope.cores import in_parallel
-from weightscope.gaps import RTOL, Gap, Tolerance, gap, gap_in_budget, worst_gap
-from weightscope.kernels.short_floats import dtype_name
+from weightscope.gaps import Gap, Tolerance, worst_gap
 from weightscope.layers.models import Model
 from weightscope.layers.structure import flatten
-from weightscope.replaying import Replay, Trace
-from weightscope.rounding import Budgets
 
 CONTRADICTED = "the reference is no witness in float64: what it gives there is not what its own dtype is rounded from"
 ONLY_CHAINED = "what it was fed is not recorded, so the difference may come from before it"
@@ -46,58 +40,6 @@ class Difference:
         """The Gap that the verdict is about."""
         missed = [found for found in (self.function, self.isolated) if found is not None and not found.within]
         return missed[0] if missed and self.verdict == "diverges" else self.chained
-
-
-@dataclass
-class Sides:
-    """What both sides said of one batch.
-
-    ``chained``: our Trace; ``theirs``: the reference's; ``isolated``: ours again, each call fed with values ``given``,
-    a Trace, or a Replay where the twin is gone through beside it. ``fed``: the paths of the calls that could be fed so,
-    None for all. With ``budgets``, ``isolated`` is in float64, and ``dtypes`` says the shortest dtype of each call.
-    ``twin``: yields ``(path, outputs)`` of the reference's calls in float64, each fed as ours and lasting until the
-    next, or None. ``rounded``: a function that returns our isolated Trace in the model's own dtypes; ``exactly``: one
-    that returns the Budgets of just what the calls were fed with, where those at hand were found on our chained values.
-    ``kept``: what was kept of the twin, ``missed``: of ``isolated``, where something missed.
-    """
-
-    chained: Trace
-    isolated: Trace | Replay
-    theirs: dict
-    given: dict = field(default_factory=dict)
-    fed: set | None = None
-    budgets: Budgets | None = None
-    dtypes: dict = field(default_factory=dict)
-    twin: Iterable | None = None
-    rounded: Callable = dict
-    exactly: Callable | None = None
-    kept: dict = field(default_factory=dict)
-    missed: dict = field(default_factory=dict)
-
-    def rule(self, path, in_float64=False):
-        """Return the function of a call's outputs, ours in float64 and theirs, to the Gap that judges them."""
-        budget = self.budgets[path]
-        if in_float64:
-            return partial(gap_in_budget, budget=budget, dtype=budget.finest, coarse=budget.finest != "float64")
-        return partial(gap_in_budget, budget=budget, dtype=self.dtypes.get(path), coarse=True)
-
-    def deployed_rule(self, path, tolerance):
-        """Return ``rule``, or a plain tolerance where one is given or no budget is known."""
-        known = not tolerance.is_given and self.budgets is not None and path in self.budgets
-        return self.rule(path) if known else partial(gap, tolerance=replace(tolerance, through=None))
-
-    def finest_judge(self, path, tolerance):
-        """Return ``(dtype, outputs, rule)``: of what was kept in float64 where something was, else as deployed."""
-        if path in self.kept and not tolerance.is_given:
-            return self.budgets[path].finest, self.kept[path], self.rule(path, in_float64=True)
-        theirs = self.theirs[path]
-        return shortest((), theirs, self.dtypes.get(path)), theirs, self.deployed_rule(path, tolerance)
-
-    def ours(self):
-        """Yield ``(path, outputs)`` of our isolated calls, as they are made."""
-        for path, outputs in self.isolated.items():
-            if self.fed is None or path in self.fed:
-                yield path, outputs
 
 
 @dataclass
@@ -172,14 +114,9 @@ def traces(model, sides, tolerance, keep=False):
     Input layers, and nested models as a whole, have no row: their layers have. ``keep``: keep the reference's values
     in float64 of all calls, not only of those that miss something.
     """
-    shapes, asked, dtype = model.shapes(), {}, None
-    for path, layer in calls(model):
-        dtype = shortest(layer.with_parts(), sides.theirs.get(path, ()), dtype)
-        asked[path] = replace(tolerance.for_layer(path), through=dtype)
-    chained = dict(zip(asked, in_parallel(partial(_chained, sides), list(asked.items()))))
-    sides.chained = sides.chained.without_values()
+    shapes, asked = model.shapes(), {path: tolerance.for_layer(path) for path, _ in calls(model)}
     alone = judged(sides, asked, keep)
-    found = {path: (*alone.get(path, (None, None)), chained[path]) for path in asked}
+    found = {path: (*alone.get(path, (None, None)), sides.gaps.get(path)) for path in asked}
     found = _contradicted(_computed_alike(found, sides), sides)
     rows = [_row(path, layer.class_name, shapes[path], found[path], sides) for path, layer in calls(model)]
     first = next((index for index, row in enumerate(rows) if row.verdict == "diverges"), len(rows))
@@ -192,13 +129,6 @@ def _inheriting(row, sides, faulty):
     return replace(row, verdict="inherited") if too_far and (faulty or sides.budgets is None) else row
 
 
-def shortest(layers, outputs, dtype=None):
-    """Return the dtype of the least precision that values come through in layers and their outputs, and ``dtype``."""
-    arrays = [array for array in flatten(outputs) if array is not None]
-    found = [dtype, *(layer.rounds_to for layer in layers), *(dtype_name(array.dtype) for array in arrays)]
-    return max([name for name in found if name in RTOL], key=RTOL.get, default=None)
-
-
 def calls(model, prefix=""):
     """Yield ``(path, layer)`` of every call that computes something, nested models opened."""
     inputs = set(flatten(model.inputs))
@@ -207,12 +137,6 @@ def calls(model, prefix=""):
             yield from calls(node.layer, prefix + node.path + "/")
         elif node.path not in inputs:
             yield prefix + node.path, node.layer
-
-
-def _chained(sides, call):
-    path, tolerance = call
-    known = path in sides.chained and path in sides.theirs
-    return gap(sides.chained[path], sides.theirs[path], tolerance) if known else None
 
 
 def _computed_alike(found, sides):

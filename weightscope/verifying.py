@@ -2,16 +2,13 @@
 
 from dataclasses import replace
 
-import numpy as np
-
 from weightscope import causes, compare, cores, gaps, reference, twin
 from weightscope.chained import with_sources
 from weightscope.errors import NothingChecked
 from weightscope.layers.models import Model
-from weightscope.layers.structure import as_outputs, flatten
+from weightscope.layers.structure import flatten
 from weightscope.replaying import (
     Replay,
-    Trace,
     as_predict_takes,
     batches_of,
     calls_of,
@@ -21,6 +18,7 @@ from weightscope.replaying import (
 )
 from weightscope.rounding import Budgets, Dtypes
 from weightscope.self_testing import trials_of
+from weightscope.sides import Chained, Sides, in_our_float, shortest
 
 MOST_EXPLAINED = 3  # layers, in a report
 MOST_KEPT = 160_000_000  # values of one side's trace of a batch; there are half a dozen
@@ -53,10 +51,10 @@ def verify(model, inputs=None, tolerance=None, batch_size=32, progress=None, aga
         states = {}, {}  # of stateful layers: chained, and isolated
         found, version = Found(model, tolerance), None
         for index, batch in enumerate(batches):
-            ours = Ours(model, batch, states)  # while Keras imports, loads and runs
+            ours = Ours(model, batch, states, tolerance)  # while Keras imports, loads and runs
             if version is None:
                 progress("keras", 0, len(batches))
-                version = referee.ready()
+                version = referee.ready(ours.chained.keep)
             found.add(_sides(ours, referee), batch, self_test and index == 0)
             progress("samples", index + 1, len(batches))
         predicted, why_no_twin = referee.predicted(), why_no_twin or referee.no_twin
@@ -81,7 +79,7 @@ class Found:
         self.trials = tried(self._model, batch, sides, rows, self._tolerance) if self_test else self.trials
         self._ours.append(None if sides.chained.problem else sides.chained.output)
         self._theirs.append(_outputs_in(self._model, sides.theirs))
-        self._dtype = compare.shortest(self._model.with_parts(), sides.theirs)
+        self._dtype = shortest(self._model.with_parts(), sides.theirs)
 
     def output_gaps(self, predicted):
         """Return a Gap for each output of ``predict``, ours against the reference's.
@@ -93,7 +91,7 @@ class Found:
             return []
         tolerance = replace(self._tolerance, through=self._dtype)
         pairs = zip(flatten(concatenate(self._ours)), predicted, strict=True)
-        found = [gaps.gap(a, _in_our_float(b, a), tolerance) for a, b in pairs if b is not None]
+        found = [gaps.gap(a, in_our_float(b, a.dtype), tolerance) for a, b in pairs if b is not None]
         sound = all(row.isolated is not None and row.verdict == "agrees" for rows in self.rows for row in rows)
         if sound and all(output is not None for output in self._theirs) and not tolerance.is_given:
             traced = flatten(concatenate(self._theirs))
@@ -147,17 +145,23 @@ def _with_twin(model, against, tolerance):
 
 
 class Ours:
-    """Our side of one batch: ``chained``, its Trace, and the budgets for rounding that were found on the way.
+    """Our side of one batch: ``chained``, a ``sides.Chained``, and the budgets for rounding found on the way.
 
     ``states``: of stateful layers, two mappings: chained, and fed with what the reference was fed with. ``dtypes``: the
     shortest of each call, filled when calls are fed; without ``budgets`` the model has no float64.
     """
 
-    def __init__(self, model, batch, states):
+    def __init__(self, model, batch, states, tolerance=None):
         self.model, self.batch, self._states, self._begun = model, batch, states[1], dict(states[1])
         has_float64 = twin.reason_against(model) is None
         self.budgets, self.dtypes = (Budgets(), Dtypes(twin.own_dtypes(model))) if has_float64 else (None, {})
-        self.chained = replay(model, batch, states=states[0], call=self.budgets)
+        begun = dict(states[0])
+
+        def replayed():
+            states[0].update(begun)
+            return replay(model, batch, states=states[0], call=self.budgets)
+
+        self.chained = Chained(dict(compare.calls(model)), replayed, tolerance or gaps.Tolerance())
 
     def fed(self, given):
         """Return our Trace, in float64 where the model has one, each call fed with values ``given``."""
@@ -183,15 +187,15 @@ class Ours:
 
 
 def _sides(ours, referee):
-    """Return the ``compare.Sides`` of one batch."""
-    theirs = referee.batch()
-    given, theirs = _fitting(theirs, ours.chained), _aligned(theirs, ours.chained)
+    """Return the ``Sides`` of one batch."""
+    chained, theirs = ours.chained, referee.batch(ours.chained.keep)
+    given, theirs = chained.fitting(theirs), chained.aligned(theirs)
     asks_twin = ours.budgets is not None and referee.asks_twin
     isolated = ours.fed_in_step(given) if asks_twin else ours.fed(given)
-    chained, ours.chained = ours.chained, None  # the one who compares lets go of it
-    return compare.Sides(
-        chained, isolated, theirs, given, set(_fed_calls(ours.model, given, set(flatten(ours.model.inputs)))),
-        ours.budgets, ours.dtypes, referee.twin() if asks_twin else None, rounded=lambda: ours.rounded(given),
+    fed = set(_fed_calls(ours.model, given, set(flatten(ours.model.inputs))))
+    return Sides(
+        chained.trace, chained.gaps, isolated, theirs, given, fed, ours.budgets, ours.dtypes,
+        referee.twin() if asks_twin else None, rounded=lambda: ours.rounded(given),
         exactly=None if ours.budgets is None else lambda: ours.fed_budgets(given))
 
 
@@ -233,33 +237,6 @@ def _started(model, arrays, batch_size, against):
     if _is_recorded(against):
         return against.begin(len(arrays[0]), batch_size)
     return reference.start(model, arrays, batch_size, against)
-
-
-def _aligned(theirs, ours):
-    """Return a Trace as ours is: None for outputs that only we have, float64 in our shorter dtype."""
-    found = Trace(theirs)
-    for path in [path for path in theirs if path in ours]:
-        mine, given = flatten(ours[path]), flatten(theirs[path])
-        if len(given) <= len(mine):
-            given += [None] * (len(mine) - len(given))
-            found[path] = as_outputs([_in_our_float(*pair) for pair in zip(given, mine)])
-    return found
-
-
-def _in_our_float(theirs, ours):
-    # A port may compute in double what Keras does not.
-    double = theirs is not None and theirs.dtype == np.float64 and ours.dtype.kind == "f"
-    return theirs.astype(ours.dtype) if double else theirs
-
-
-def _fitting(theirs, ours):
-    """Return the part of a Trace that can take the place of ours: values of the shapes that ours have."""
-    def fits(path):
-        if path not in ours:
-            return True
-        return [getattr(x, "shape", None) for x in flatten(theirs[path])] == [x.shape for x in flatten(ours[path])]
-
-    return {path: outputs for path, outputs in theirs.items() if fits(path)}
 
 
 def _fed_calls(model, given, known, prefix=""):

@@ -8,14 +8,16 @@ import pytest
 from markdown_it import MarkdownIt
 
 from weightscope.chained import with_sources
-from weightscope.compare import Comparison, Sides, traces
+from weightscope.compare import Comparison, calls, traces
 from weightscope.gaps import Tolerance, gap
+from weightscope.layers.structure import flatten
 from weightscope.loading import load
 from weightscope.replaying import Trace, replay
 from weightscope.show import json as json_report
 from weightscope.show import markdown, rows, terminal
 from weightscope.show.text import Page
 from weightscope.show.verdict import chosen_rows, sentence
+from weightscope.sides import Chained, Sides
 
 X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32")
 
@@ -61,8 +63,15 @@ def compared(path, change=None, tolerance=None, drop=()):
     theirs = Trace({key: value for key, value in whole.items() if key not in drop})
     ours = replay(model, X)
     isolated = replay(model, X, given=theirs)
-    found = with_sources(model, traces(model, Sides(ours, isolated, theirs), tolerance))
+    found = with_sources(model, traces(model, sides(model, ours, isolated, theirs, tolerance), tolerance))
     return Comparison(found, [gap(ours.output, whole.output, tolerance)], len(X), tolerance)
+
+
+def sides(model, ours, isolated, theirs, tolerance=None):
+    chained = Chained(dict(calls(model)), lambda: ours, tolerance or Tolerance())
+    for path, outputs in theirs.items():
+        chained.keep(path, flatten(outputs))
+    return Sides(chained.trace, chained.gaps, isolated, theirs)
 
 
 @pytest.fixture(autouse=True)
@@ -124,8 +133,7 @@ def test_a_long_name_takes_a_line_of_its_own(shown):
     x = np.random.default_rng(0).normal(size=(2, 4)).astype("float32")
     ours = replay(model, x)
     whole = [gap(ours.output, ours.output, Tolerance())]
-    result = Comparison(traces(model, Sides(ours, ours, ours), Tolerance()), whole, 2,
-                        Tolerance())
+    result = Comparison(traces(model, sides(model, ours, ours, ours), Tolerance()), whole, 2, Tolerance())
     found = written(result)
     assert max(map(len, found.splitlines())) <= 80
     for layer in model.layers[1:]:

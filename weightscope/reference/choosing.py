@@ -50,11 +50,14 @@ class Referee:
         self.asks_twin, self.no_twin = reference.twin, ""
         self._start_next()
 
-    def ready(self):
-        """Return the version text of the first Keras that loads and runs the model; ReferenceFailed without one."""
+    def ready(self, *keep):
+        """Return the version text of the first Keras that loads and runs the model; ReferenceFailed without one.
+
+        ``keep``: as ``Run.batch`` takes it; where a Keras fails, it is called with the same paths again.
+        """
         while True:
             try:
-                version = self._current.ready()
+                version = self._current.ready(*keep)
             except ReferenceFailed as error:
                 self._fail(error)
                 self._current.__exit__()
@@ -67,9 +70,9 @@ class Referee:
         """Return the flat outputs of ``predict`` on all inputs."""
         return self._current.predicted()
 
-    def batch(self):
-        """Run the next batch, and return the Trace of it."""
-        return self._current.batch()
+    def batch(self, *keep):
+        """Run the next batch, and return the Trace of it; ``keep``: as ``Run.batch`` takes it."""
+        return self._current.batch(*keep)
 
     def twin(self):
         """Yield ``(path, outputs)`` of the same batch in float64, as ``Run.twin`` does."""

@@ -25,6 +25,10 @@ _MEMORY = {"MALLOC_MMAP_THRESHOLD_": "4000000000", "MALLOC_TRIM_THRESHOLD_": "80
 _SUFFIXES = {"keras archive": ".keras", "keras weights h5": ".weights.h5"}
 
 
+def _copies(_path, arrays):
+    return [np.array(array) for array in arrays]
+
+
 class Run:
     """One run of Keras 3 or tf_keras. A context manager: leaving it ends the child and removes its files.
 
@@ -64,10 +68,13 @@ class Run:
         model.symlink_to(path)
         return str(model)
 
-    def ready(self):
-        """Wait until the model is loaded and has run; return the version text of the Keras that did."""
+    def ready(self, keep=_copies):
+        """Wait until the model is loaded and has run; return the version text of the Keras that did.
+
+        ``keep``: as in ``batch``.
+        """
         version = self._next("loaded")["version"]
-        while self._keep(self._next("call", "end"))["event"] == "call":
+        while self._keep(self._next("call", "end"), keep)["event"] == "call":
             pass
         return version
 
@@ -75,9 +82,12 @@ class Run:
         """Wait for ``model.predict`` on all inputs, and return its flat outputs."""
         return flatten(dict(self._calls("predicted"))[""])
 
-    def batch(self):
-        """Return the Trace of the next batch: every call's outputs."""
-        found = Trace(self._calls("batch"))
+    def batch(self, keep=_copies):
+        """Return the Trace of the next batch: every call's outputs.
+
+        ``keep``: a function of a path and a list of arrays that last no longer than it runs, to those that are kept.
+        """
+        found = Trace(self._calls("batch", keep))
         if not self._asks_twin:
             self._tell("next")  # to be run while this one is judged
         return found
@@ -87,7 +97,7 @@ class Run:
 
         Outputs are to be looked at before the next are taken. Raises NoTwin in the end where that could not be done.
         """
-        end = yield from self._calls("twin", lasting=False)
+        end = yield from self._calls("twin", keep=None)
         self._tell("next")
         if end["reason"]:
             raise NoTwin(end["reason"])
@@ -96,25 +106,27 @@ class Run:
         with suppress(OSError):  # of a child that ended: there is no next, or its last words are still to be read
             print(*words, file=self._child.stdin, flush=True)
 
-    def _calls(self, kind, lasting=True):
+    def _calls(self, kind, keep=_copies):
         """Yield ``(path, outputs)`` of an answer, and return the event that ends it.
 
-        ``lasting``: whether outputs are still looked at when the next are taken. What other answers say is kept.
+        ``keep``: as in ``batch``, None where outputs are looked at before the next are taken. What other answers say
+        is kept too.
         """
         while True:
             event = self._kept[kind].popleft() if self._kept[kind] else self._next("call", "end")
-            if event["of"] != kind or (lasting and "file" in event):
-                self._keep(event)
+            if event["of"] != kind or (keep and "file" in event):
+                self._keep(event, keep or _copies)
             elif event["event"] == "end":
                 return event
             else:
                 yield event["path"], as_outputs(self._arrays(event))
                 self._read(event)
 
-    def _keep(self, event):
+    def _keep(self, event, keep):
         """Keep an event, with the arrays themselves, until somebody asks for its answer; return it."""
         if "file" in event:
-            event["arrays"] = [np.array(array) for array in self._arrays(event)]
+            keep = keep if event["of"] == "batch" else _copies
+            event["arrays"] = keep(event["path"], self._arrays(event))
             self._read(event)
         self._kept[event["of"]].append(event)
         return event
