@@ -35,10 +35,9 @@ def test_each_call_is_compared_as_it_comes(chained):
 
 
 def test_what_was_compared_is_let_go():
-    trace = ours()
-    held = weakref.ref(trace["one"])
-    chained = Chained(LAYERS, iter([trace]).__next__, Tolerance())
-    del trace
+    traces = [ours()]
+    held = weakref.ref(traces[0]["one"])
+    chained = Chained(LAYERS, traces.pop, Tolerance())
     assert held() is not None
     chained.keep("one", [np.zeros((1, 2), "float32")])
     assert held() is None
