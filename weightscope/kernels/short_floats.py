@@ -1,5 +1,7 @@
 """Floats of two bytes and of one that NumPy does not have, held in float32, which has room for each of their values."""
 
+from functools import cache
+
 import numpy as np
 
 # An array of this dtype is float32 to NumPy; `dtype_name` knows that its values are, or stand beside, bfloat16.
@@ -10,7 +12,12 @@ MOST_FLOAT8 = 448.0  # the largest float8_e4m3fn
 
 def dtype_name(dtype):
     """Return the name of a NumPy dtype, or "bfloat16" for ``BFLOAT16``."""
-    return (dtype.metadata or {}).get("holds", dtype.name)
+    return (dtype.metadata or {}).get("holds") or _plain_name(dtype)
+
+
+@cache
+def _plain_name(dtype):
+    return dtype.name  # which NumPy puts together anew each time
 
 
 def to_bfloat16(x):
