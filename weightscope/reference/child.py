@@ -91,10 +91,11 @@ def _serve(keras, inputs, request, answer, files):
         batch, given = [x[start:start + batch_size] for x in inputs], {}
         with answer("batch", keras.array, given if request["twin"] else None) as said:
             probe.run(batch, said)
-        if once:  # while the parent replays, as the twin
-            predict()
         if request["twin"]:
             twin = twin or _Twin(keras, once)
+        if once:  # while the parent replays, as the twin
+            predict()
+        if twin:
             with answer("twin", keras.array) as said:
                 twin.run(batch, given, said)
         if not files.goes_on():
@@ -126,11 +127,9 @@ class _Twin:
     """The model in float64; the first thing that goes wrong with it is the reason why there is none."""
 
     def __init__(self, keras, once):
-        self._reason = ""
+        self._once, self._probe, self._reason = once, None, ""
         try:
-            twin = keras.twin(last=once)
-            twin.reset()
-            self._probe = _Probe(twin, once)
+            self._made = keras.twin(last=once)
         except Exception as error:  # whatever Keras raises
             self._reason = _one_line(error, 200)
 
@@ -141,10 +140,17 @@ class _Twin:
         """
         try:
             if not self._reason:
-                self._probe.run(batch, answer, given)
+                self._begun().run(batch, answer, given)
         except Exception as error:
             self._reason = _one_line(error, 200)
         answer.facts = {"reason": self._reason}
+
+    def _begun(self):
+        if self._probe is None:
+            twin = self._made()
+            twin.reset()
+            self._probe = _Probe(twin, self._once)
+        return self._probe
 
 
 class _Answer:

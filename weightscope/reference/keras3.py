@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from weightscope.reference.keras3_twin import become_float64, made_in_float64
+from weightscope.reference.keras3_twin import BecomesFloat64, made_in_float64
 from weightscope.reference.noting import Notes, calls
 
 
@@ -36,17 +36,24 @@ class Keras3:
         self._read, self._model = read, read()
 
     def twin(self, last=False):
-        """Return the same model with every float policy ``float64``, and the same weights: they are cast exactly.
+        """Return a function that returns the same model with every float policy ``float64``.
 
-        ``last``: this one is not run any more, so that it may become its twin where that gives the same. Raises
-        ValueError for one whose numbers are not floats alone: quantized layers keep whole numbers.
+        The weights are the same: they are cast exactly. ``last``: this one is not run any more once the function is
+        called, so that it may become its twin where that gives the same; what can be done before is begun at once.
+        Raises ValueError for one whose numbers are not floats alone: quantized layers keep whole numbers.
         """
         if any(getattr(layer, "quantization_mode", None) for layer in self._model._flatten_layers()):
             raise ValueError("its quantized layers have no float64")
-        if last and become_float64(self._keras, self._model):
-            return self
-        with made_in_float64(self._keras):
-            return Keras3(self._read())
+        becoming = BecomesFloat64(self._keras, self._model) if last else None
+
+        def made():
+            if becoming and becoming.possible:
+                becoming.turn()
+                return self
+            with made_in_float64(self._keras):
+                return Keras3(self._read())
+
+        return made
 
     def predict(self, inputs, batch_size):
         """Return the flat list of what ``model.predict`` gives."""

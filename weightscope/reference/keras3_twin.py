@@ -1,5 +1,6 @@
 """Keras 3 models in float64: made so, or turned into it."""
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
@@ -43,23 +44,32 @@ def inputs_in_float64(input_layer):
         input_layer.__init__ = begin
 
 
-def become_float64(keras, model):
-    """Turn a built model into its twin in float64, and tell whether that was done.
+class BecomesFloat64:
+    """What turns a built model into its twin in float64. Its weights are cast as soon as this is made, in a thread.
 
-    It is not where a layer, when it was made or built, has worked out floats of its own or noted a dtype.
+    None is where a layer, when it was made or built, has worked out floats of its own or noted a dtype.
     """
-    layers = [layer for layer in model._flatten_layers() if not isinstance(layer, keras.layers.InputLayer)]
-    if keras.backend.backend() != "tensorflow" or any(_keeps_floats(keras, layer) for layer in layers):
-        return False
-    for layer in layers:
-        if is_float(layer.compute_dtype):
-            layer._dtype_policy = keras.DTypePolicy("float64")
-        graph = getattr(layer, "_functional", None) or layer
-        for end in getattr(graph, "_inputs", ()):
-            end._dtype = "float64" if is_float(end._dtype) else end._dtype
-    for variable in filter(lambda variable: is_float(variable.dtype), model.variables):
-        _lengthen(variable)
-    return True
+
+    def __init__(self, keras, model):
+        self._keras, self._model = keras, model
+        self._layers = [layer for layer in model._flatten_layers() if not isinstance(layer, keras.layers.InputLayer)]
+        self.possible = keras.backend.backend() == "tensorflow" and not any(
+            _keeps_floats(keras, layer) for layer in self._layers)
+        if self.possible:
+            floats = [variable for variable in model.variables if is_float(variable.dtype)]
+            self._cast = ThreadPoolExecutor(1).submit(lambda: [(variable, _lengthened(variable))
+                                                               for variable in floats])
+
+    def turn(self):
+        """Turn the model, which is no longer run in its own dtypes."""
+        for layer in self._layers:
+            if is_float(layer.compute_dtype):
+                layer._dtype_policy = self._keras.DTypePolicy("float64")
+            graph = getattr(layer, "_functional", None) or layer
+            for end in getattr(graph, "_inputs", ()):
+                end._dtype = "float64" if is_float(end._dtype) else end._dtype
+        for variable, value in self._cast.result():
+            variable._dtype, variable._value = "float64", value
 
 
 def is_float(dtype):
@@ -78,9 +88,8 @@ def _keeps_floats(keras, layer):
     return False
 
 
-def _lengthen(variable):
+def _lengthened(variable):
     import tensorflow
 
     value = tensorflow.cast(variable._value, "float64")
-    variable._dtype = "float64"
-    variable._value = tensorflow.Variable(value, trainable=variable.trainable, name=variable.name)
+    return tensorflow.Variable(value, trainable=variable.trainable, name=variable.name)

@@ -40,9 +40,12 @@ class TfKeras:
         self._read, self._model = read, read()
 
     def twin(self, last=False):
-        """Return the same model with every float policy ``float64``, and the same weights: they are cast exactly."""
-        with _made_in_float64():
-            return TfKeras(self._read())
+        """Return a function that returns the same model with every float policy ``float64``, its weights cast."""
+        def made():
+            with _made_in_float64():
+                return TfKeras(self._read())
+
+        return made
 
     def predict(self, inputs, batch_size):
         """Return the flat list of what ``model.predict`` gives."""
