@@ -16,21 +16,21 @@ MODULES = {".".join(["weightscope", *path.relative_to(ROOT).with_suffix("").part
 # one of the ROOMS may also import each other, without circles.
 FLOORS = {
     "weightscope.errors": 0,
-    "weightscope.user_code": 1, "weightscope.cores": 1,
+    "weightscope.user_code": 1, "weightscope.cores": 1, "weightscope.memory": 1, "weightscope.process": 1,
     "weightscope.files": 1, "weightscope.kernels": 1,
     "weightscope.layers": 2, "weightscope.dialects": 2,
     "weightscope.binding": 3, "weightscope.inferring": 3, "weightscope.loading": 4,
     "weightscope.rounding": 4, "weightscope.twin": 3,
     "weightscope.gaps": 5, "weightscope.replaying": 5, "weightscope.chained": 5, "weightscope.alone": 5,
-    "weightscope.compare": 6,
+    "weightscope.sides": 6, "weightscope.compare": 7,
     "weightscope.input_files": 5, "weightscope.content_hash": 5, "weightscope.mistakes": 5,
-    "weightscope.causes": 7, "weightscope.reference": 6, "weightscope.inputs": 6,
-    "weightscope.self_testing": 8, "weightscope.recording": 7, "weightscope.converting": 7,
-    "weightscope.verifying": 9,
-    "weightscope.show": 10,
-    "weightscope.commands": 11,
-    "weightscope.cli": 12, "weightscope.__main__": 13,
-    "weightscope": 14,  # the front door: what it offers, it loads at the first use
+    "weightscope.causes": 8, "weightscope.reference": 6, "weightscope.inputs": 6,
+    "weightscope.self_testing": 9, "weightscope.recording": 8, "weightscope.converting": 7,
+    "weightscope.verifying": 10,
+    "weightscope.show": 11,
+    "weightscope.commands": 12,
+    "weightscope.cli": 13, "weightscope.__main__": 14,
+    "weightscope": 15,  # the front door: what it offers, it loads at the first use
 }
 # From anywhere: a version number, and words about names, both without imports of their own.
 EVERYWHERE = {"weightscope.__version__", "weightscope.show.names"}
@@ -38,7 +38,7 @@ ROOMS = ("weightscope.files", "weightscope.kernels", "weightscope.layers", "weig
          "weightscope.reference", "weightscope.converting", "weightscope.show", "weightscope.commands")
 KERAS3 = {"weightscope.reference.keras3", "weightscope.reference.keras3_twin"}
 ONLY_IN = {"keras": KERAS3, "tf_keras": {"weightscope.reference.tf_keras"},
-           "tensorflow": {*KERAS3, "weightscope.reference.tf_keras"},
+           "tensorflow": {*KERAS3, "weightscope.reference.tf_keras", "weightscope.reference.child"},
            "rich": {"weightscope.show.terminal"}, "click": {"weightscope.cli", "weightscope.commands"}}
 # importlib.metadata is slow, and only wanted when a class is unknown; families are imported as a model needs them.
 LATE = {"weightscope.layers.taught", "weightscope.layers.families"}

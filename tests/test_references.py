@@ -165,7 +165,7 @@ def test_without_tf_keras_auto_says_what_to_install(tmp_path, tf_keras, old, inp
 def test_a_child_that_nobody_listens_to_ends(tmp_path):
     keras.Sequential([keras.Input((3,)), *(keras.layers.Dense(3) for _ in range(9))]).save(tmp_path / "deep.keras")
     with start(weightscope.load(tmp_path / "deep.keras"), [np.ones((2, 3), "float32")]) as referee:
-        child = referee._current._child  # it waits for its files to be read, more than there may be
+        child = referee._current._process._child  # it waits for its files to be read, more than there may be
         child.stdin.close()
         assert child.wait(timeout=120) == 0
 

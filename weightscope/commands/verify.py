@@ -1,5 +1,8 @@
 """``weightscope verify``: predict replayed by hand in NumPy, and held against a reference at every layer."""
 
+import os
+from contextlib import nullcontext
+
 import click
 
 from weightscope.commands import options
@@ -42,22 +45,27 @@ def command(model, reading, inputs, reference, seed, samples, batch_size, quick,
     Exit status: 0 agrees, 1 diverges, 2 something cannot be read, 3 not enough
     was checked, 4 the file holds code, 5 not supported, 6 Keras cannot run it.
     """
-    from weightscope import inputs as given
-    from weightscope.gaps import Tolerance
-    from weightscope.loading import load
-    from weightscope.reference import KINDS, Recorded, Reference
-    from weightscope.verifying import verify
+    from weightscope.process import Process
 
-    opened = load(model, **reading)
-    tolerance = Tolerance(rtol, atol, layers=options.tolerances(of_layers, opened))
-    if reference in KINDS:
-        against = Reference(reference, custom_objects, twin=not quick)
-        arrays, description = given.for_model(opened, inputs, seed, samples)
-    else:
-        against = Recorded(opened, options.existing(reference, KINDS))
-        arrays, description = given.for_recorded(opened, inputs, against.path, against.inputs)
-    _talk(description)
-    result = verify(opened, arrays, tolerance, batch_size, options.progress, against, self_test)
+    with nullcontext() if os.path.isfile(reference) else Process() as process:  # it imports while we import and read
+        from weightscope import inputs as given
+        from weightscope.gaps import Tolerance
+        from weightscope.loading import load
+        from weightscope.memory import keep_what_is_freed
+        from weightscope.reference import KINDS, Recorded, Reference
+        from weightscope.verifying import verify
+
+        keep_what_is_freed()
+        opened = load(model, **reading)
+        tolerance = Tolerance(rtol, atol, layers=options.tolerances(of_layers, opened))
+        if reference in KINDS:
+            against = Reference(reference, custom_objects, twin=not quick, process=process)
+            arrays, description = given.for_model(opened, inputs, seed, samples)
+        else:
+            against = Recorded(opened, options.existing(reference, KINDS))
+            arrays, description = given.for_recorded(opened, inputs, against.path, against.inputs)
+        _talk(description)
+        result = verify(opened, arrays, tolerance, batch_size, options.progress, against, self_test)
     with options.destination(output) as file:
         _write(result, file, layout, color, limit)
     raise SystemExit(result.exit_code)

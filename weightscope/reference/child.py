@@ -7,7 +7,7 @@ import re
 import sys
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -28,8 +28,8 @@ _KINDS = {"keras": Keras3, "tf_keras": TfKeras}
 
 
 def main(folder):
-    """Serve one Run from its folder: load, predict, then trace a batch each time a line comes in."""
-    folder = Path(folder)
+    """Serve one Run from its folder, when a line comes in: load, predict, then trace a batch for each further line."""
+    folder, words = Path(folder), open(0, "rb", buffering=0, closefd=False)
     gc.disable()  # what an import and a model make is there to stay: looking through it again and again costs a fifth
     voice = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever Keras prints is talk, not an answer
@@ -38,6 +38,9 @@ def main(folder):
     def say(event, **facts):
         print(json.dumps({"event": event, **facts}), file=voice, flush=True)
 
+    _import_ahead()
+    if not words.readline():  # the parent is gone, or needs nothing
+        return
     try:
         request = json.loads((folder / "request.json").read_text())
         keras = _KINDS[request["kind"]]()
@@ -47,7 +50,7 @@ def main(folder):
             keras.load(request["model"], own)
         else:
             keras.build(request["config"], request["model"], own)
-        files = _Files(folder)
+        files = _Files(folder, words)
         inputs = [np.load(folder / f"input_{i}.npy", mmap_mode="r") for i in range(request["inputs"])]
         gc.freeze()
         gc.enable()
@@ -58,6 +61,13 @@ def main(folder):
         say("unreadable", message=str(error))
     except Exception as error:  # whatever Keras raises, the parent must hear of it
         say("failed", stage=stage, message=_one_line(error))
+
+
+def _import_ahead():
+    """Import what either Keras begins with, while the parent reads the model."""
+    if os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
+        with suppress(Exception):  # what cannot be imported is missed once more, and told, when it is asked for
+            import tensorflow  # noqa: F401
 
 
 def _own_objects(paths):
@@ -205,12 +215,12 @@ class _Files:
     A file that is there already is written at the speed of memory, a new one many times slower.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, words):
         self._folder, self._files, self._read, self._told = folder, {}, SimpleQueue(), SimpleQueue()
-        Thread(target=self._listen, daemon=True).start()
+        Thread(target=self._listen, args=(words,), daemon=True).start()
 
-    def _listen(self):
-        for line in open(0, "rb", buffering=0, closefd=False):
+    def _listen(self, lines):
+        for line in lines:
             word, *names = line.decode().split()
             (self._read if names else self._told).put(names[0] if names else word)
         self._read.put(None)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 from weightscope.errors import NoTwin, ReferenceFailed, WeightscopeError
+from weightscope.process import Process
 from weightscope.reference import safety
 from weightscope.reference.run import Run
 
@@ -17,11 +18,13 @@ INSTALL = {"keras": "pip install 'keras-weightscope[tensorflow]'",
 @dataclass(frozen=True)
 class Reference:
     """Which Keras to ask: ``kind`` is "keras", "tf_keras" or "auto"; ``custom_objects`` are paths of your own Python
-    files with the classes and functions that it needs to load the model; ``twin``: whether to run it in float64 too."""
+    files with the classes and functions that it needs to load the model; ``twin``: whether to run it in float64 too;
+    ``process``: a ``process.Process`` that has begun and run nothing yet, None to begin one when it is needed."""
 
     kind: str = "auto"
     custom_objects: tuple = ()
     twin: bool = True
+    process: Process | None = None
 
 
 def start(model, inputs, batch_size=32, reference=Reference()):
@@ -31,7 +34,12 @@ def start(model, inputs, batch_size=32, reference=Reference()):
     that was asked for is installed.
     """
     safety.check(model, reference.custom_objects)
-    return Referee(model, reference, lambda kind: Run(kind, model.saved, inputs, batch_size, reference))
+    begun = [reference.process] if reference.process else []
+
+    def run(kind):
+        return Run(kind, model.saved, inputs, batch_size, reference, begun.pop() if begun else Process())
+
+    return Referee(model, reference, run)
 
 
 class Referee:

@@ -1,16 +1,11 @@
 """The parent's side of one run of Keras in a child process.
 
-The sides talk in JSON lines; arrays travel through files in a temporary folder, each used again when it has been read.
-The child runs one batch ahead of what is judged, and ends when its standard input closes, so it outlives nobody.
+The child answers in JSON lines; arrays travel through files in its folder, each used again when it has been read. It
+runs one batch ahead of what is judged.
 """
 
 import json
-import os
-import subprocess
-import sys
-import tempfile
 from collections import defaultdict, deque
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +15,6 @@ from weightscope.layers.structure import as_outputs, flatten
 from weightscope.reference.storing import mapped_arrays, storable
 from weightscope.replaying import Trace
 
-# For glibc: what a tensor held is used again, and not handed back and asked for anew, page by page.
-_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "4000000000", "MALLOC_TRIM_THRESHOLD_": "8000000000"}
 _SUFFIXES = {"keras archive": ".keras", "keras weights h5": ".weights.h5"}
 
 
@@ -33,13 +26,13 @@ class Run:
     """One run of Keras 3 or tf_keras. A context manager: leaving it ends the child and removes its files.
 
     ``kind``: "keras" or "tf_keras"; ``saved``: what was read from the file; ``inputs``: a flat list of arrays in the
-    model's order; ``reference``: the Reference it was asked as. Keras imports and loads as soon as this is made.
+    model's order; ``reference``: the Reference it was asked as; ``process``: the Process to run it in, which has run
+    nothing. Keras loads as soon as this is made.
     """
 
-    def __init__(self, kind, saved, inputs, batch_size, reference):
-        self._path, self._name = saved.path, {"keras": "Keras"}.get(kind, kind)
-        self._folder = tempfile.TemporaryDirectory(prefix="weightscope-")
-        folder = Path(self._folder.name)
+    def __init__(self, kind, saved, inputs, batch_size, reference, process):
+        self._path, self._name, self._process = saved.path, {"keras": "Keras"}.get(kind, kind), process
+        folder = process.folder
         for index, array in enumerate(inputs):
             np.save(folder / f"input_{index}.npy", storable(array))
         request = {"kind": kind, "model": self._link(saved, folder), "inputs": len(inputs), "batch_size": batch_size,
@@ -48,13 +41,7 @@ class Run:
                    "custom_objects": [str(Path(path).resolve()) for path in reference.custom_objects]}
         self._kept, self._asks_twin = defaultdict(deque), reference.twin
         (folder / "request.json").write_text(json.dumps(request))
-        self._log = open(folder / "log.txt", "wb")
-        root = str(Path(__file__).resolve().parent.parent.parent)
-        environment = {**_MEMORY, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", **os.environ,
-                       "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
-        self._child = subprocess.Popen(
-            [sys.executable, "-m", "weightscope.reference.child", str(folder)], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=self._log, text=True, encoding="utf-8", env=environment)
+        process.tell("begin")
 
     @staticmethod
     def _link(saved, folder):
@@ -89,7 +76,7 @@ class Run:
         """
         found = Trace(self._calls("batch", keep))
         if not self._asks_twin:
-            self._tell("next")  # to be run while this one is judged
+            self._process.tell("next")  # to be run while this one is judged
         return found
 
     def twin(self):
@@ -98,13 +85,9 @@ class Run:
         Outputs are to be looked at before the next are taken. Raises NoTwin in the end where that could not be done.
         """
         end = yield from self._calls("twin", keep=None)
-        self._tell("next")
+        self._process.tell("next")
         if end["reason"]:
             raise NoTwin(end["reason"])
-
-    def _tell(self, *words):
-        with suppress(OSError):  # of a child that ended: there is no next, or its last words are still to be read
-            print(*words, file=self._child.stdin, flush=True)
 
     def _calls(self, kind, keep=_copies):
         """Yield ``(path, outputs)`` of an answer, and return the event that ends it.
@@ -132,41 +115,27 @@ class Run:
         return event
 
     def _arrays(self, event):
-        return mapped_arrays(self._at(event["file"]), event["arrays"]) if "file" in event else event["arrays"]
+        if "file" not in event:
+            return event["arrays"]
+        return mapped_arrays(self._process.folder / event["file"], event["arrays"])
 
     def _read(self, event):
         """Give back the file of an event, if it has one."""
         if "file" in event:
-            self._tell("read", event.pop("file"))
-
-    def _at(self, name):
-        return Path(self._folder.name) / name
+            self._process.tell("read", event.pop("file"))
 
     def _next(self, *expected):
-        try:
-            event = json.loads(self._child.stdout.readline())
-        except json.JSONDecodeError:
-            last = self._last_words()
-            raise ReferenceFailed(f"{self._path}: {self._name} ended without a word: {last}") from None
+        event = self._process.event()
+        if event is None:
+            raise ReferenceFailed(f"{self._path}: {self._name} ended without a word: {self._process.last_words()}")
         if event["event"] == "unreadable":
             raise Unreadable(event["message"])
         if event["event"] not in expected:
             raise ReferenceFailed(f"{self._path}: {self._name} could not {event['stage']} it: {event['message']}")
         return event
 
-    def _last_words(self):
-        self._child.wait()
-        self._log.flush()
-        lines = self._at("log.txt").read_text(errors="replace").strip().splitlines()
-        return f"{lines[-1][:300] if lines else 'nothing was printed'} (status {self._child.returncode})"
-
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self._child.kill()
-        self._child.wait()
-        self._child.stdin.close()
-        self._child.stdout.close()
-        self._log.close()
-        self._folder.cleanup()
+        self._process.__exit__()
