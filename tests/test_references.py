@@ -15,6 +15,7 @@ from weightscope.content_hash import content_hash
 from weightscope.errors import NothingChecked, ReferenceFailed, Unreadable, Unsafe
 from weightscope.layers.structure import flatten
 from weightscope.reference import Recorded, choosing, start
+from weightscope.reference.child import MOST_FILES
 
 pytestmark = pytest.mark.keras
 RNG = np.random.default_rng(3)
@@ -165,9 +166,13 @@ def test_without_tf_keras_auto_says_what_to_install(tmp_path, tf_keras, old, inp
 def test_a_child_that_nobody_listens_to_ends(tmp_path):
     keras.Sequential([keras.Input((3,)), *(keras.layers.Dense(3) for _ in range(9))]).save(tmp_path / "deep.keras")
     with start(weightscope.load(tmp_path / "deep.keras"), [np.ones((2, 3), "float32")]) as referee:
-        child = referee._current._process._child  # it waits for its files to be read, more than there may be
-        child.stdin.close()
-        assert child.wait(timeout=120) == 0
+        process = referee._current._process
+        while process.event()["event"] != "call":
+            pass
+        for _ in range(MOST_FILES - 1):
+            assert process.event()["event"] == "call"
+        process._child.stdin.close()  # the child waits for its files to be read, more than there may be
+        assert process._child.wait(timeout=120) == 0
 
 
 # What is handed to tf_keras

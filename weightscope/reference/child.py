@@ -234,6 +234,7 @@ class _Files:
             name = f"arrays_{len(self._files)}"
             self._files[name] = open(self._folder / name, "w+b")
         if name is None:
+            self._read.put(None)  # for those that wait
             raise SystemExit
         self._files[name].seek(0)
         return self._files[name]
