@@ -9,6 +9,7 @@ import weightscope
 from weightscope import compare, gaps, verifying
 from weightscope.errors import NothingChecked, ReferenceFailed, Unsafe, Unsupported
 from weightscope.layers.base import Activation
+from weightscope.layers.structure import flatten
 from weightscope.show.verdict import sentence
 from weightscope.verifying import verify
 
@@ -166,3 +167,17 @@ def test_an_overflow_is_named(tmp_path):
     large, behind = result.rows
     assert large.isolated.overflows == 5 and behind.isolated.overflows == 0
     assert "overflow: 5 values finite in float64 are not in float16, first at layer 'large'" in sentence(result)
+
+
+def test_a_reference_that_begins_anew_finds_the_same_states(tmp_path):
+    keras.Sequential([keras.Input(batch_shape=(2, 3, 2)), keras.layers.LSTM(2, stateful=True, name="lstm")]).save(
+        tmp_path / "model.keras")
+    model, states = weightscope.load(tmp_path / "model.keras"), ({}, {})
+    for _ in range(2):  # batches: the second begins with what the first ended with
+        ours = verifying.Ours(model, [RNG.normal(size=(2, 3, 2)).astype("float32")], states)
+        first, ended = ours.chained.trace.output, [array.copy() for array in flatten(list(states[0].values()))]
+        for _ in range(2):
+            ours.chained.keep("lstm", [first])
+            np.testing.assert_array_equal(ours.chained.trace.output, first)
+            assert ours.chained.gaps["lstm"].absolute == 0
+        np.testing.assert_array_equal(flatten(list(states[0].values())), ended)

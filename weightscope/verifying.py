@@ -21,7 +21,7 @@ from weightscope.self_testing import trials_of
 from weightscope.sides import Chained, Sides, in_our_float, shortest
 
 MOST_EXPLAINED = 3  # layers, in a report
-MOST_KEPT = 160_000_000  # values of one side's trace of a batch; there are half a dozen
+MOST_KEPT = 160_000_000  # values of one side's trace of a batch; there are a few of them
 
 
 def verify(model, inputs=None, tolerance=None, batch_size=32, progress=None, against="auto", self_test=False):
@@ -158,6 +158,7 @@ class Ours:
         begun = dict(states[0])
 
         def replayed():
+            states[0].clear()
             states[0].update(begun)
             return replay(model, batch, states=states[0], call=self.budgets)
 
