@@ -41,7 +41,7 @@ class Live:
     def twin(self):
         """Yield ``(path, outputs)`` of the model in float64."""
         try:
-            yield from self._traced(self._keras.twin(last=True)(), {}, self._given).items()
+            yield from self._traced(self._keras.twin()(), {}, self._given).items()
         except Exception as error:  # whatever Keras or TensorFlow raises where it has no float64
             self.no_twin = str(error)
             raise NoTwin(self.no_twin) from error

@@ -181,3 +181,11 @@ def test_a_reference_that_begins_anew_finds_the_same_states(tmp_path):
             np.testing.assert_array_equal(ours.chained.trace.output, first)
             assert ours.chained.gaps["lstm"].absolute == 0
         np.testing.assert_array_equal(flatten(list(states[0].values())), ended)
+
+
+def test_states_go_from_batch_to_batch_in_each_of_keras_runs(tmp_path):
+    keras.Sequential([keras.Input(batch_shape=(4, 5, 3)), keras.layers.LSTM(6, stateful=True, return_sequences=True),
+                      keras.layers.GRU(5, stateful=True), keras.layers.Dense(2)]).save(tmp_path / "model.keras")
+    result = verify(weightscope.load(tmp_path / "model.keras"), RNG.normal(size=(12, 5, 3)), batch_size=4)
+    assert result and result.same_function and not result.no_twin
+    assert all(row.function.used < 1 and row.isolated.used < 1 for row in result.rows)

@@ -141,7 +141,7 @@ class _Twin:
     def __init__(self, keras, once):
         self._once, self._probe, self._reason = once, None, ""
         try:
-            self._made = keras.twin(last=once)
+            self._made = keras.twin()
         except Exception as error:  # whatever Keras raises
             self._reason = _one_line(error, 200)
 

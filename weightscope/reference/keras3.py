@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from weightscope.reference.keras3_twin import BecomesFloat64, made_in_float64
+from weightscope.reference.keras3_twin import Float64, made_in_float64
 from weightscope.reference.noting import Notes, calls
 
 
@@ -35,25 +35,22 @@ class Keras3:
 
         self._read, self._model = read, read()
 
-    def twin(self, last=False):
-        """Return a function that returns the same model with every float policy ``float64``.
+    def twin(self):
+        """Return a function that returns the same model with every float policy ``float64``, its weights cast exactly.
 
-        The weights are the same: they are cast exactly. ``last``: this one is not run any more once the function is
-        called, so that it may become its twin where that gives the same; what can be done before is begun at once.
-        Raises ValueError for one whose numbers are not floats alone: quantized layers keep whole numbers.
+        What takes time is begun at once. Raises ValueError for a model whose numbers are not floats alone: quantized
+        layers keep whole numbers.
         """
         if any(getattr(layer, "quantization_mode", None) for layer in self._model._flatten_layers()):
             raise ValueError("its quantized layers have no float64")
-        becoming = BecomesFloat64(self._keras, self._model) if last else None
+        try:
+            return partial(_Turned, self._model, Float64(self._keras, self._model))
+        except ValueError:
+            return self._made_in_float64
 
-        def made():
-            if becoming and becoming.possible:
-                becoming.turn()
-                return self
-            with made_in_float64(self._keras):
-                return Keras3(self._read())
-
-        return made
+    def _made_in_float64(self):
+        with made_in_float64(self._keras):
+            return Keras3(self._read())
 
     def predict(self, inputs, batch_size):
         """Return the flat list of what ``model.predict`` gives."""
@@ -98,6 +95,17 @@ class Keras3:
         if isinstance(self._model, self._keras.Sequential):
             return inputs[0]
         return self._keras.tree.pack_sequence_as(self._model.input, inputs)
+
+
+class _Turned(Keras3):
+    """A model that is its own twin whenever it is run from here."""
+
+    def __init__(self, model, float64):
+        super().__init__(model)
+        self._float64 = float64
+
+    def probes(self, once=False):
+        return [self._float64.turned()(run) for run in super().probes(once)]
 
 
 def _tensor(array):

@@ -44,32 +44,47 @@ def inputs_in_float64(input_layer):
         input_layer.__init__ = begin
 
 
-class BecomesFloat64:
-    """What turns a built model into its twin in float64. Its weights are cast as soon as this is made, in a thread.
+class Float64:
+    """Turns a built model into its twin in float64, and back.
 
-    None is where a layer, when it was made or built, has worked out floats of its own or noted a dtype.
+    Its weights are cast in a thread, which begins as soon as this is made. Raises ValueError for a model with a layer
+    that has states to carry, or that, when it was made or built, has worked out floats of its own or noted a dtype.
     """
 
     def __init__(self, keras, model):
-        self._keras, self._model = keras, model
-        self._layers = [layer for layer in model._flatten_layers() if not isinstance(layer, keras.layers.InputLayer)]
-        self.possible = keras.backend.backend() == "tensorflow" and not any(
-            _keeps_floats(keras, layer) for layer in self._layers)
-        if self.possible:
-            floats = [variable for variable in model.variables if is_float(variable.dtype)]
-            self._cast = ThreadPoolExecutor(1).submit(lambda: [(variable, _lengthened(variable))
-                                                               for variable in floats])
+        layers = [layer for layer in model._flatten_layers() if not isinstance(layer, keras.layers.InputLayer)]
+        if keras.backend.backend() != "tensorflow" or any(
+                getattr(layer, "stateful", False) or _keeps_floats(keras, layer) for layer in layers):
+            raise ValueError("it cannot be turned")
+        self._others = list(_settings(keras, layers))
+        floats = [variable for variable in model.variables if is_float(variable.dtype)]
+        self._cast = ThreadPoolExecutor(1).submit(lambda: [(variable, _lengthened(variable)) for variable in floats])
 
-    def turn(self):
-        """Turn the model, which is no longer run in its own dtypes."""
-        for layer in self._layers:
-            if is_float(layer.compute_dtype):
-                layer._dtype_policy = self._keras.DTypePolicy("float64")
-            graph = getattr(layer, "_functional", None) or layer
-            for end in getattr(graph, "_inputs", ()):
-                end._dtype = "float64" if is_float(end._dtype) else end._dtype
-        for variable, value in self._cast.result():
-            variable._dtype, variable._value = "float64", value
+    @contextmanager
+    def turned(self):
+        """While entered, the model is its twin."""
+        changes = [*self._others, *((variable, "_dtype", "float64") for variable, _ in self._cast.result()),
+                   *((variable, "_value", value) for variable, value in self._cast.result())]
+        before = [(thing, name, getattr(thing, name)) for thing, name, _ in changes]
+        _set(changes)
+        try:
+            yield
+        finally:
+            _set(before)
+
+
+def _settings(keras, layers):
+    """Yield ``(object, attribute, value)`` of what is not a variable's."""
+    for layer in layers:
+        if is_float(layer.compute_dtype):
+            yield layer, "_dtype_policy", keras.DTypePolicy("float64")
+        graph = getattr(layer, "_functional", None) or layer
+        yield from ((end, "_dtype", "float64") for end in getattr(graph, "_inputs", ()) if is_float(end._dtype))
+
+
+def _set(changes):
+    for thing, name, value in changes:
+        setattr(thing, name, value)
 
 
 def is_float(dtype):

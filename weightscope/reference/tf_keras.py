@@ -39,7 +39,7 @@ class TfKeras:
 
         self._read, self._model = read, read()
 
-    def twin(self, last=False):
+    def twin(self):
         """Return a function that returns the same model with every float policy ``float64``, its weights cast."""
         def made():
             with _made_in_float64():
