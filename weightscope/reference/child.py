@@ -23,6 +23,7 @@ from weightscope.user_code import run_file
 
 _NOISE = re.compile(r'\x1b\[[0-9;]*m|File "[^"]*", line \d+, in \S+|defined at \(most recent call last\):')
 MOST_FILES = 4  # with arrays that the parent has not read
+FEW = 4  # batches, for which compiling what makes them is not worth while
 MOST_UNTOLD = 4  # calls whose outputs are not yet written to one
 _KINDS = {"keras": Keras3, "tf_keras": TfKeras}
 
@@ -88,6 +89,7 @@ def _serve(keras, inputs, request, answer, files):
     """Say what predict gives, and what the calls give on a batch, in the twin too; the next when the parent goes on."""
     batch_size, twin = request["batch_size"], None
     once = len(inputs[0]) <= batch_size
+    few = len(inputs[0]) <= FEW * batch_size
 
     def predict():
         keras.reset()
@@ -97,13 +99,13 @@ def _serve(keras, inputs, request, answer, files):
 
     if not once:
         predict()
-    probe = _Probe(keras, once)
+    probe = _Probe(keras, few)
     for start in range(0, len(inputs[0]), batch_size):
         batch, given = [x[start:start + batch_size] for x in inputs], {}
         with answer("batch", keras.array, given if request["twin"] else None) as said:
             probe.run(batch, said)
         if request["twin"]:
-            twin = twin or _Twin(keras, once)
+            twin = twin or _Twin(keras, few)
         if once:  # while the parent replays, as the twin
             predict()
         if twin:
@@ -117,8 +119,8 @@ def _serve(keras, inputs, request, answer, files):
 class _Probe:
     """A model whose calls are noted, in the first of ``keras.probes`` that works."""
 
-    def __init__(self, keras, once):
-        self._ways = keras.probes(once)
+    def __init__(self, keras, few):
+        self._ways = keras.probes(few)
 
     def run(self, batch, answer, given=None):
         """Run one batch, and note the calls in an ``_Answer``: those of a way that fails once more in the next."""
@@ -138,8 +140,8 @@ class _Probe:
 class _Twin:
     """The model in float64; the first thing that goes wrong with it is the reason why there is none."""
 
-    def __init__(self, keras, once):
-        self._once, self._probe, self._reason = once, None, ""
+    def __init__(self, keras, few):
+        self._few, self._probe, self._reason = few, None, ""
         try:
             self._made = keras.twin()
         except Exception as error:  # whatever Keras raises
@@ -161,7 +163,7 @@ class _Twin:
         if self._probe is None:
             twin = self._made()
             twin.reset()
-            self._probe = _Probe(twin, self._once)
+            self._probe = _Probe(twin, self._few)
         return self._probe
 
 

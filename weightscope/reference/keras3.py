@@ -62,19 +62,19 @@ class Keras3:
             if getattr(layer, "stateful", False) and hasattr(layer, "reset_state"):
                 layer.reset_state()
 
-    def probes(self, once=False):
+    def probes(self, few=False):
         """Return functions ``run(inputs, note, given=None)``, which run one batch, a flat list, call by call.
 
         They do it in several ways, the one to be tried first first: some layers run only when they are compiled, or
         when XLA compiles them. ``note(path, leaves)``: takes the outputs of each call, as tensors; ``given``: ``{path:
-        leaves}`` that take the place of what calls gave, for those behind them. ``once``: it will be run once, so that
-        compiling it is not worth while, unless the model has loops.
+        leaves}`` that take the place of what calls gave, for those behind them. ``few``: it will be run so few times
+        that compiling it is not worth while, unless the model has loops.
         """
         layers = self._keras.layers
         loops = (layers.RNN, layers.Bidirectional, layers.TimeDistributed)
         compiles = self._keras.backend.backend() == "tensorflow"
         slow = any(isinstance(layer, loops) for layer in self._model._flatten_layers())
-        ways = [_call_by_call] if not compiles or (once and not slow) else []
+        ways = [_call_by_call] if not compiles or (few and not slow) else []
         ways += [_compiled, partial(_compiled, jit_compile=True)] if compiles else []
         return [self._running(way) for way in ways]
 
@@ -104,8 +104,8 @@ class _Turned(Keras3):
         super().__init__(model)
         self._float64 = float64
 
-    def probes(self, once=False):
-        return [self._float64.turned()(run) for run in super().probes(once)]
+    def probes(self, few=False):
+        return [self._float64.turned()(run) for run in super().probes(few)]
 
 
 def _tensor(array):

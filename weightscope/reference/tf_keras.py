@@ -56,7 +56,7 @@ class TfKeras:
         """Set the states of stateful layers to what they begin with."""
         self._model.reset_states()
 
-    def probes(self, once=False):
+    def probes(self, few=False):
         """Return functions ``run(inputs, note, given=None)``, which run one batch, a flat list; the second by XLA."""
         return [self._running(jit_compile) for jit_compile in (None, True)]
 
