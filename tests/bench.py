@@ -2,8 +2,9 @@
 
     python tests/bench.py [--only GLOB ...] [--rounds N]
 
-Two tables. ``replay``: NumPy against ``model.predict``, in one process, by turns. ``inspect``: the command against a
+Three tables. ``replay``: NumPy against ``model.predict``, in one process, by turns. ``inspect``: the command against a
 script that does ``load_model(FILE).summary()``, each in a process of its own, by turns, with the peak of its memory.
+``verify``: so too, the command, which runs Keras itself, against a script that does ``load_model(FILE).predict(x)``.
 A ratio is Keras divided by weightscope, above 1 where weightscope is better: the median over the rounds of the ratios
 within a round, as the two sides of a round meet the same weather. Threads are left as each library sets them.
 """
@@ -94,7 +95,20 @@ REPLAY = {
 # {row: the file, made here unless it is a sample}
 INSPECT = {"inspect-xor.h5": "xor.h5", "inspect-resnet50.keras": "resnet50.keras", "inspect-resnet50.h5": "resnet50.h5"}
 
+# {row: (builds the model, shape of its input)}; Keras loads, predicts, and runs in float64 as well: 0.67 is 1.5 times.
+VERIFY = {
+    "verify-xor-b4": (lambda: mlp(2, 10, 10, 1, activation="sigmoid"), (4, 2)),
+    "verify-mlp-b32": (lambda: mlp(2000, 512, 256, 1), (32, 2000)),
+    "verify-lstm128-b32": (lstm, (32, 200, 64)),
+    "verify-encoder-b8": (encoder, (8, 128, 256)),
+    "verify-mobilenetv2-b4": (mobilenet_v2, (4, 224, 224, 3)),
+    "verify-resnet50-b4": (resnet50, (4, 224, 224, 3)),
+}
+ROWS = [*REPLAY, *INSPECT, *VERIFY]
+
 SUMMARY = "import sys, keras; keras.models.load_model(sys.argv[1], compile=False).summary()"
+PREDICT = ("import sys, keras, numpy as np; "
+           "keras.models.load_model(sys.argv[1], compile=False).predict(np.load(sys.argv[2]), verbose=0)")
 # A child starts with the memory of the process that forks it on its account: this one is small.
 LAUNCHER = """
 import json, os, resource, subprocess, sys, time
@@ -108,7 +122,8 @@ print(json.dumps([seconds, peak, done.returncode, done.stderr[-500:]]))
 REPLAY_HEADING = "replay                   keras ms   numpy ms  predict ×   replay ×  difference"
 REPLAY_LINE = "{:10.1f} {:10.1f} {:10.2f} {:10.2f} {:11.0e}"
 INSPECT_HEADING = "\ninspect                     keras    inspect  quicker ×     keras   inspect  lighter ×"
-INSPECT_LINE = "{:8.2f} s {:8.2f} s {:10.2f} {:6.0f} MB {:6.0f} MB {:10.2f}"
+VERIFY_HEADING = "\nverify                      keras     verify  quicker ×     keras    verify  lighter ×"
+COMMAND_LINE = "{:8.2f} s {:8.2f} s {:10.2f} {:6.0f} MB {:6.0f} MB {:10.2f}"
 
 
 class Failed(Exception):
@@ -180,15 +195,28 @@ def saved_file(name, folder):
 def inspect_row(row, folder, rounds):
     """Measure one file: seconds and MB of load_model + summary and of inspect, and the ratios."""
     path = str(saved_file(INSPECT[row], folder))
+    return by_turns(["-c", SUMMARY, path], ["-m", "weightscope", "inspect", path], rounds)
+
+
+def verify_row(row, folder, rounds):
+    """Measure one model: seconds and MB of load_model + predict and of verify, and the ratios."""
+    build, shape = VERIFY[row]
+    path, x = str(folder / f"{row}.keras"), str(folder / f"{row}.npy")
+    build().save(path)
+    np.save(x, floats(*shape))
+    return by_turns(["-c", PREDICT, path, x], ["-m", "weightscope", "verify", path, "--input", x], rounds)
+
+
+def by_turns(theirs, ours, rounds):
+    """Return the line of two commands, each run once to warm up, then by turns."""
     compileall.compile_dir(ROOT / "weightscope", quiet=1)  # as pip does when it installs
-    commands = ["-c", SUMMARY, path], ["-m", "weightscope", "inspect", path]
-    for command in commands:
+    for command in (theirs, ours):
         launched(*command)
-    rows = [[*launched(*commands[0]), *launched(*commands[1])] for _ in range(rounds)]
+    rows = [[*launched(*theirs), *launched(*ours)] for _ in range(rounds)]
     columns = list(zip(*rows, strict=True))
-    theirs, their_memory, ours, our_memory = (statistics.median(column) for column in columns)
+    slow, heavy, quick, light = (statistics.median(column) for column in columns)
     quicker, lighter = ratio(columns[0], columns[2]), ratio(columns[1], columns[3])
-    return INSPECT_LINE.format(theirs, ours, quicker, their_memory, our_memory, lighter)
+    return COMMAND_LINE.format(slow, quick, quicker, heavy, light, lighter)
 
 
 def table(heading, rows, measure, folder, rounds):
@@ -211,19 +239,20 @@ def chosen(rows, patterns):
 
 def main():
     parser = argparse.ArgumentParser(description="weightscope against Keras: ratios, measured side by side.")
-    parser.add_argument("--only", metavar="GLOB", nargs="+", default=["*"], help=f"of {', '.join([*REPLAY, *INSPECT])}")
+    parser.add_argument("--only", metavar="GLOB", nargs="+", default=["*"], help=f"of {', '.join(ROWS)}")
     parser.add_argument("--rounds", type=int, default=7, metavar="N", help="how often each side runs (default 7)")
     options = parser.parse_args()
     if options.rounds < 1:
         parser.error("--rounds must be 1 or more")
-    idle = [pattern for pattern in options.only if not chosen([*REPLAY, *INSPECT], [pattern])]
+    idle = [pattern for pattern in options.only if not chosen(ROWS, [pattern])]
     if idle:
-        parser.error(f"no row is named {' or '.join(idle)}; there are {', '.join([*REPLAY, *INSPECT])}")
+        parser.error(f"no row is named {' or '.join(idle)}; there are {', '.join(ROWS)}")
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} CPUs; other work on the machine distorts the ratios\n")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         failed = table(REPLAY_HEADING, chosen(REPLAY, options.only), replay_row, folder, options.rounds)
         failed += table(INSPECT_HEADING, chosen(INSPECT, options.only), inspect_row, folder, options.rounds)
+        failed += table(VERIFY_HEADING, chosen(VERIFY, options.only), verify_row, folder, options.rounds)
     return 1 if failed else 0
 
 
