@@ -33,10 +33,10 @@ class Live:
         except Exception as error:
             raise NotLoaded(str(error)) from error
 
-    def batch(self, keep):
+    def batch(self, look):
         """Return the Trace of the model as it is."""
         self._given = {}
-        return self._traced(self._keras, self._given, keep=keep)
+        return self._traced(self._keras, self._given, look=look)
 
     def twin(self):
         """Yield ``(path, outputs)`` of the model in float64."""
@@ -46,12 +46,14 @@ class Live:
             self.no_twin = str(error)
             raise NoTwin(self.no_twin) from error
 
-    def _traced(self, keras, kept, given=None, keep=lambda _path, arrays: arrays):
+    def _traced(self, keras, kept, given=None, look=lambda path, arrays: None):
         found = Trace()
 
         def note(path, leaves):
             kept[path] = leaves
-            found[path] = as_outputs(keep(path, [as_the_child_sends_it(keras.array(leaf)) for leaf in leaves]))
+            arrays = [as_the_child_sends_it(keras.array(leaf)) for leaf in leaves]
+            look(path, arrays)
+            found[path] = as_outputs(arrays)
 
         keras.reset()
         with patch.object(tensorflow, "function", partial(tensorflow.function, jit_compile=self._jit)):

@@ -163,6 +163,22 @@ def test_without_tf_keras_auto_says_what_to_install(tmp_path, tf_keras, old, inp
         weightscope.verify(weightscope.load(old), inputs, against="tf_keras")
 
 
+def test_what_a_batch_gave_lasts_when_its_files_are_used_again(tmp_path):
+    keras.Sequential([keras.Input((3,)), *(keras.layers.Dense(3) for _ in range(9))]).save(tmp_path / "deep.keras")
+    seen = {}
+
+    def look(path, arrays):
+        seen[path] = [array.copy() for array in arrays]
+
+    with start(weightscope.load(tmp_path / "deep.keras"), [RNG.normal(size=(2, 3)).astype("float32")]) as referee:
+        referee.ready(look)
+        found = referee.batch(look)
+        assert list(referee.twin()) and len(referee.predicted()) == 1
+    assert list(found) == list(seen) and len(seen) > MOST_FILES
+    for path, (array,) in seen.items():
+        np.testing.assert_array_equal(found[path], array)
+
+
 def test_a_child_that_nobody_listens_to_ends(tmp_path):
     keras.Sequential([keras.Input((3,)), *(keras.layers.Dense(3) for _ in range(9))]).save(tmp_path / "deep.keras")
     with start(weightscope.load(tmp_path / "deep.keras"), [np.ones((2, 3), "float32")]) as referee:

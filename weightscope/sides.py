@@ -17,8 +17,8 @@ class Chained:
     """Our chained Trace, held against what the reference gives as it comes: ``gaps``, ``{path: Gap}``.
 
     ``layers``: ``{path: layer}`` of the calls that are judged; ``replayed``: a function that returns the Trace, called
-    again where the reference begins anew. What was compared is let go of, so that what is kept of the reference takes
-    its place in memory. ``trace``: the Trace without the calls' values.
+    again where the reference begins anew. What was compared is let go of, so that what is kept of the reference can
+    take its place in memory. ``trace``: the Trace without the calls' values.
     """
 
     def __init__(self, layers, replayed, tolerance):
@@ -33,8 +33,8 @@ class Chained:
         self.trace, self._values = trace.without_values(), dict(trace)
         self.gaps, self._likes, self._dtype = {}, {}, None
 
-    def keep(self, path, leaves):
-        """Return copies of a call's outputs, a list with None for those that are not known, and compare them."""
+    def compare(self, path, leaves):
+        """Compare the outputs of a call of the reference, a list with None for those that are not known."""
         if path in self._likes:
             self._begin()
         if path in self._values:
@@ -42,8 +42,6 @@ class Chained:
             self._likes[path] = [(leaf.shape, leaf.dtype) for leaf in ours]
             if path in self._layers:
                 self.gaps[path] = gap(ours, self._aligned(path, leaves), self._tolerance_of(path, leaves))
-            del ours
-        return [leaf if leaf is None else np.array(leaf) for leaf in leaves]
 
     def _tolerance_of(self, path, leaves):
         self._dtype = shortest((), leaves, self._dtype)

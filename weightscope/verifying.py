@@ -54,7 +54,7 @@ def verify(model, inputs=None, tolerance=None, batch_size=32, progress=None, aga
             ours = Ours(model, batch, states, tolerance)  # while Keras imports, loads and runs
             if version is None:
                 progress("keras", 0, len(batches))
-                version = referee.ready(ours.chained.keep)
+                version = referee.ready(ours.chained.compare)
             found.add(_sides(ours, referee), batch, self_test and index == 0)
             progress("samples", index + 1, len(batches))
         predicted, why_no_twin = referee.predicted(), why_no_twin or referee.no_twin
@@ -189,7 +189,7 @@ class Ours:
 
 def _sides(ours, referee):
     """Return the ``Sides`` of one batch."""
-    chained, theirs = ours.chained, referee.batch(ours.chained.keep)
+    chained, theirs = ours.chained, referee.batch(ours.chained.compare)
     given, theirs = chained.fitting(theirs), chained.aligned(theirs)
     asks_twin = ours.budgets is not None and referee.asks_twin
     isolated = ours.fed_in_step(given) if asks_twin else ours.fed(given)

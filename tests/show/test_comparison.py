@@ -70,7 +70,7 @@ def compared(path, change=None, tolerance=None, drop=()):
 def sides(model, ours, isolated, theirs, tolerance=None):
     chained = Chained(dict(calls(model)), lambda: ours, tolerance or Tolerance())
     for path, outputs in theirs.items():
-        chained.keep(path, flatten(outputs))
+        chained.compare(path, flatten(outputs))
     return Sides(chained.trace, chained.gaps, isolated, theirs)
 
 

@@ -58,14 +58,14 @@ class Referee:
         self.asks_twin, self.no_twin = reference.twin, ""
         self._start_next()
 
-    def ready(self, *keep):
+    def ready(self, look=None):
         """Return the version text of the first Keras that loads and runs the model; ReferenceFailed without one.
 
-        ``keep``: as ``Run.batch`` takes it; where a Keras fails, it is called with the same paths again.
+        ``look``: as ``Run.batch`` takes it; where a Keras fails, it is called with the same paths again.
         """
         while True:
             try:
-                version = self._current.ready(*keep)
+                version = self._current.ready(look)
             except ReferenceFailed as error:
                 self._fail(error)
                 self._current.__exit__()
@@ -78,9 +78,9 @@ class Referee:
         """Return the flat outputs of ``predict`` on all inputs."""
         return self._current.predicted()
 
-    def batch(self, *keep):
-        """Run the next batch, and return the Trace of it; ``keep``: as ``Run.batch`` takes it."""
-        return self._current.batch(*keep)
+    def batch(self, look=None):
+        """Run the next batch, and return the Trace of it; ``look``: as ``Run.batch`` takes it."""
+        return self._current.batch(look)
 
     def twin(self):
         """Yield ``(path, outputs)`` of the same batch in float64, as ``Run.twin`` does."""

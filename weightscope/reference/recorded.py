@@ -64,7 +64,7 @@ class Recorded:
         self._samples, self._batch_size, self._next = samples, batch_size, 0
         return self
 
-    def ready(self, _keep=None):
+    def ready(self, _look=None):
         """Return what is recorded, in words."""
         version = self.header.get("reference")
         return f"recorded values of {self.path}" + (f" ({version})" if version else "")
@@ -73,15 +73,16 @@ class Recorded:
         """Return the flat outputs of ``predict``, None for one that is not recorded."""
         return [self._outputs.get(ref, self._leaf(ref)) for ref in self._names.outputs]
 
-    def batch(self, keep):
-        """Return the Trace of the next batch: of the calls that are recorded; ``keep``: as ``Run.batch`` takes it."""
+    def batch(self, look):
+        """Return the Trace of the next batch: of the calls that are recorded; ``look``: as ``Run.batch`` takes it."""
         start, self._next = self._next, self._next + self._batch_size
         last = self._next >= self._samples
         part = slice(start, None if last else self._next)  # what is left over shows as another shape
         found = Trace()
         for path, leaves in self._layers.items():
             cut = [self._cut(leaves.get(index), part) for index in range(max(leaves) + 1)]
-            found[path] = as_outputs(keep(path, cut))
+            look(path, cut)
+            found[path] = as_outputs(cut)
         return found
 
     def _cut(self, array, part):

@@ -18,10 +18,6 @@ from weightscope.replaying import Trace
 _SUFFIXES = {"keras archive": ".keras", "keras weights h5": ".weights.h5"}
 
 
-def _copies(_path, arrays):
-    return [np.array(array) for array in arrays]
-
-
 class Run:
     """One run of Keras 3 or tf_keras. A context manager: leaving it ends the child and removes its files.
 
@@ -55,13 +51,13 @@ class Run:
         model.symlink_to(path)
         return str(model)
 
-    def ready(self, keep=_copies):
+    def ready(self, look=None):
         """Wait until the model is loaded and has run; return the version text of the Keras that did.
 
-        ``keep``: as in ``batch``.
+        ``look``: as in ``batch``.
         """
         version = self._next("loaded")["version"]
-        while self._keep(self._next("call", "end"), keep)["event"] == "call":
+        while self._keep(self._next("call", "end"), look)["event"] == "call":
             pass
         return version
 
@@ -69,12 +65,12 @@ class Run:
         """Wait for ``model.predict`` on all inputs, and return its flat outputs."""
         return flatten(dict(self._calls("predicted"))[""])
 
-    def batch(self, keep=_copies):
+    def batch(self, look=None):
         """Return the Trace of the next batch: every call's outputs.
 
-        ``keep``: a function of a path and a list of arrays that last no longer than it runs, to those that are kept.
+        ``look``: called with the path of each call and a list of its arrays as they come, before they are kept.
         """
-        found = Trace(self._calls("batch", keep))
+        found = Trace(self._calls("batch", look))
         if not self._asks_twin:
             self._process.tell("next")  # to be run while this one is judged
         return found
@@ -84,32 +80,34 @@ class Run:
 
         Outputs are to be looked at before the next are taken. Raises NoTwin in the end where that could not be done.
         """
-        end = yield from self._calls("twin", keep=None)
+        end = yield from self._calls("twin", lasting=False)
         self._process.tell("next")
         if end["reason"]:
             raise NoTwin(end["reason"])
 
-    def _calls(self, kind, keep=_copies):
+    def _calls(self, kind, look=None, lasting=True):
         """Yield ``(path, outputs)`` of an answer, and return the event that ends it.
 
-        ``keep``: as in ``batch``, None where outputs are looked at before the next are taken. What other answers say
-        is kept too.
+        ``look``: as in ``batch``; ``lasting``: whether outputs are still looked at when the next are taken. What other
+        answers say is kept.
         """
         while True:
             event = self._kept[kind].popleft() if self._kept[kind] else self._next("call", "end")
-            if event["of"] != kind or (keep and "file" in event):
-                self._keep(event, keep or _copies)
+            if event["of"] != kind or (lasting and "file" in event):
+                self._keep(event, look)
             elif event["event"] == "end":
                 return event
             else:
                 yield event["path"], as_outputs(self._arrays(event))
                 self._read(event)
 
-    def _keep(self, event, keep):
+    def _keep(self, event, look):
         """Keep an event, with the arrays themselves, until somebody asks for its answer; return it."""
         if "file" in event:
-            keep = keep if event["of"] == "batch" else _copies
-            event["arrays"] = keep(event["path"], self._arrays(event))
+            arrays = self._arrays(event)
+            if look and event["of"] == "batch":
+                look(event["path"], arrays)
+            event["arrays"] = [np.array(array) for array in arrays]
             self._read(event)
         self._kept[event["of"]].append(event)
         return event
