@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from weightscope.reference.keras3_twin import Float64, made_in_float64
+from weightscope.reference.keras3_twin import Float64, can_be_turned, made_in_float64
 from weightscope.reference.noting import Notes, calls
 
 
@@ -43,10 +43,9 @@ class Keras3:
         """
         if any(getattr(layer, "quantization_mode", None) for layer in self._model._flatten_layers()):
             raise ValueError("its quantized layers have no float64")
-        try:
+        if can_be_turned(self._keras, self._model):
             return partial(_Turned, self._model, Float64(self._keras, self._model))
-        except ValueError:
-            return self._made_in_float64
+        return self._made_in_float64
 
     def _made_in_float64(self):
         with made_in_float64(self._keras):

@@ -44,33 +44,41 @@ def inputs_in_float64(input_layer):
         input_layer.__init__ = begin
 
 
+def can_be_turned(keras, model):
+    """Tell whether a built model can be turned into its twin, and back.
+
+    It cannot where a layer has states to carry, or, when it was made or built, has worked out floats of its own or
+    noted a dtype.
+    """
+    return keras.backend.backend() == "tensorflow" and not any(
+        getattr(layer, "stateful", False) or _keeps_floats(keras, layer) for layer in _layers(keras, model))
+
+
 class Float64:
     """Turns a built model into its twin in float64, and back.
 
-    Its weights are cast in a thread, which begins as soon as this is made. Raises ValueError for a model with a layer
-    that has states to carry, or that, when it was made or built, has worked out floats of its own or noted a dtype.
+    Its weights are cast in a thread, which begins as soon as this is made.
     """
 
     def __init__(self, keras, model):
-        layers = [layer for layer in model._flatten_layers() if not isinstance(layer, keras.layers.InputLayer)]
-        if keras.backend.backend() != "tensorflow" or any(
-                getattr(layer, "stateful", False) or _keeps_floats(keras, layer) for layer in layers):
-            raise ValueError("it cannot be turned")
-        self._others = list(_settings(keras, layers))
+        self._settings = list(_settings(keras, _layers(keras, model)))
         floats = [variable for variable in model.variables if is_float(variable.dtype)]
-        self._cast = ThreadPoolExecutor(1).submit(lambda: [(variable, _lengthened(variable)) for variable in floats])
+        self._weights = ThreadPoolExecutor(1).submit(lambda: list(_weights(floats)))
 
     @contextmanager
     def turned(self):
         """While entered, the model is its twin."""
-        changes = [*self._others, *((variable, "_dtype", "float64") for variable, _ in self._cast.result()),
-                   *((variable, "_value", value) for variable, value in self._cast.result())]
+        changes = self._settings + self._weights.result()
         before = [(thing, name, getattr(thing, name)) for thing, name, _ in changes]
         _set(changes)
         try:
             yield
         finally:
             _set(before)
+
+
+def _layers(keras, model):
+    return [layer for layer in model._flatten_layers() if not isinstance(layer, keras.layers.InputLayer)]
 
 
 def _settings(keras, layers):
@@ -80,6 +88,16 @@ def _settings(keras, layers):
             yield layer, "_dtype_policy", keras.DTypePolicy("float64")
         graph = getattr(layer, "_functional", None) or layer
         yield from ((end, "_dtype", "float64") for end in getattr(graph, "_inputs", ()) if is_float(end._dtype))
+
+
+def _weights(variables):
+    """Yield the same of variables, their values cast."""
+    import tensorflow
+
+    for variable in variables:
+        value = tensorflow.cast(variable._value, "float64")
+        yield variable, "_dtype", "float64"
+        yield variable, "_value", tensorflow.Variable(value, trainable=variable.trainable, name=variable.name)
 
 
 def _set(changes):
@@ -101,10 +119,3 @@ def _keeps_floats(keras, layer):
         if (array or isinstance(value, str)) and is_float(value.dtype if array else value):
             return True
     return False
-
-
-def _lengthened(variable):
-    import tensorflow
-
-    value = tensorflow.cast(variable._value, "float64")
-    return tensorflow.Variable(value, trainable=variable.trainable, name=variable.name)
