@@ -57,7 +57,7 @@ def main(folder):
         gc.enable()
         say("loaded", version=keras.version)
         stage = "run"
-        _serve(keras, inputs, request, partial(_Answer, say, files), files)
+        _serve(keras, inputs, request, partial(_Answer, say, files, ThreadPoolExecutor(1)), files)
     except Unreadable as error:
         say("unreadable", message=str(error))
     except Exception as error:  # whatever Keras raises, the parent must hear of it
@@ -170,13 +170,13 @@ class _Twin:
 class _Answer:
     """The outputs of calls, told to the parent while the next are made.
 
-    ``kind``: batch, predicted or twin; ``array``: makes an array of a tensor; ``kept``: a mapping that takes the
-    tensors themselves; ``facts``: what else is told in the end.
+    ``teller``: an executor of one thread; ``kind``: batch, predicted or twin; ``array``: makes an array of a tensor;
+    ``kept``: a mapping that takes the tensors themselves; ``facts``: what else is told in the end.
     """
 
-    def __init__(self, say, files, kind, array=np.asarray, kept=None):
+    def __init__(self, say, files, teller, kind, array=np.asarray, kept=None):
         self._say, self._files, self._kind, self._array, self._kept = say, files, kind, array, kept
-        self._teller, self._untold = ThreadPoolExecutor(1), deque()
+        self._teller, self._untold = teller, deque()
         self.facts = {}
 
     @contextmanager
