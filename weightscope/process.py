@@ -11,9 +11,6 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-# For glibc: what a tensor held is used again, and not handed back and asked for anew, page by page.
-_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "4000000000", "MALLOC_TRIM_THRESHOLD_": "8000000000"}
-
 
 class Process:
     """A child that imports TensorFlow at once, before it is told what to run. A context manager: leaving it ends it.
@@ -27,7 +24,7 @@ class Process:
         self.folder = Path(self._temporary.name)
         self._log = open(self.folder / "log.txt", "wb")
         root = str(Path(__file__).resolve().parent.parent)
-        environment = {**_MEMORY, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", **os.environ,
+        environment = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", **os.environ,
                        "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
         self._child = subprocess.Popen(
             [sys.executable, "-m", "weightscope.reference.child", str(self.folder)], stdin=subprocess.PIPE,

@@ -16,6 +16,7 @@ from threading import Thread
 import numpy as np
 
 from weightscope.errors import Unreadable
+from weightscope.memory import keep_what_is_freed
 from weightscope.reference.keras3 import Keras3
 from weightscope.reference.storing import append_array
 from weightscope.reference.tf_keras import TfKeras
@@ -31,6 +32,7 @@ _KINDS = {"keras": Keras3, "tf_keras": TfKeras}
 def main(folder):
     """Serve one Run from its folder, when a line comes in: load, predict, then trace a batch for each further line."""
     folder, words = Path(folder), open(0, "rb", buffering=0, closefd=False)
+    keep_what_is_freed()
     gc.disable()  # what an import and a model make is there to stay: looking through it again and again costs a fifth
     voice = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever Keras prints is talk, not an answer
