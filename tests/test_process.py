@@ -1,5 +1,6 @@
 """The child process of a reference, before and after it is told what to run."""
 
+import shutil
 import subprocess
 import sys
 import time
@@ -35,13 +36,14 @@ def test_its_parent_may_be_killed():
     code = ("from weightscope.process import Process; import time\n"
             "process = Process(); print(process._child.pid, process.folder, flush=True); time.sleep(60)")
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    pid, _folder = parent.stdout.readline().split()
+    pid, folder = parent.stdout.readline().split()
     parent.kill()
     parent.wait()
     deadline = time.monotonic() + 120
     while _is_running(pid):
         assert time.monotonic() < deadline
         time.sleep(0.2)
+    shutil.rmtree(folder)  # nobody was left to do it
 
 
 def _is_running(pid):

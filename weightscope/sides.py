@@ -78,12 +78,12 @@ class Sides:
 
     ``chained``: our Trace, of which no values are needed; ``gaps``: a Gap for each of its calls; ``theirs``: the
     reference's; ``isolated``: ours again, each call fed with values ``given``, a Trace, or a Replay where the twin is
-    gone through beside it. ``fed``: the paths of the calls that could be fed so,
-    None for all. With ``budgets``, ``isolated`` is in float64, and ``dtypes`` says the shortest dtype of each call.
-    ``twin``: yields ``(path, outputs)`` of the reference's calls in float64, each fed as ours and lasting until the
-    next, or None. ``rounded``: a function that returns our isolated Trace in the model's own dtypes; ``exactly``: one
-    that returns the Budgets of just what the calls were fed with, where those at hand were found on our chained values.
-    ``kept``: what was kept of the twin, ``missed``: of ``isolated``, where something missed.
+    gone through beside it. ``fed``: the paths of the calls that could be fed so, None for all. With ``budgets``,
+    ``isolated`` is in float64, and ``dtypes`` says the shortest dtype of each call. ``twin``: yields
+    ``(path, outputs)`` of the reference's calls in float64, each fed as ours and lasting until the next, or None.
+    ``rounded``: a function that returns our isolated Trace in the model's own dtypes; ``exactly``: one that returns the
+    Budgets of just what the calls were fed with, where those at hand were found on our chained values. ``kept``: what
+    was kept of the twin, ``missed``: of ``isolated``, where something missed.
     """
 
     chained: Trace
