@@ -15,10 +15,13 @@ import keras
 import numpy as np
 from judging import stay_within_budget
 
-from weightscope import binding, files, loading, replaying
+from weightscope.files.read import read
 from weightscope.kernels.short_floats import to_bfloat16
-from weightscope.layers.base import Layer
-from weightscope.layers.structure import flatten, flatten_shapes
+from weightscope.model.layer import Layer
+from weightscope.model.structure import flatten, flatten_shapes
+from weightscope.opening import binding
+from weightscope.opening.load import build, load, translated
+from weightscope.replaying.replay import replay
 
 TOLERANCE = {"float64": 1e-12, "float32": 2e-5, "float16": 2e-2, "bfloat16": 1e-1}
 
@@ -60,13 +63,13 @@ def agrees_with_keras(case, folder, tolerance=None):
     theirs = model.predict(inputs, verbose=0)
     ours = None
     for path in saved(model, folder):
-        opened = loading.load(path)
+        opened = load(path)
         _agree_on_weights(opened, model, keras_layer)
         if ours is None:
             layer = next(layer for layer in opened.layers if layer.name == keras_layer.name)
             _agree_on_words(layer, keras_layer)
             _agree_on_shapes(opened, model, x, theirs)
-            trace = replaying.replay(opened, inputs)
+            trace = replay(opened, inputs)
             assert not trace.missing, trace.missing
             ours = trace.output
             _agree_on_masks(opened, model, x)
@@ -189,8 +192,8 @@ def _agree_on_shapes(opened, model, x, theirs):
 def _weights_file_binds(model, folder, keras_layer):
     whole = folder / "model.keras"
     model.save_weights(folder / "model.weights.h5")
-    with files.read(folder / "model.weights.h5") as saved:
-        built = loading.build(loading.translated(files.read(whole))[0])
+    with read(folder / "model.weights.h5") as saved:
+        built = build(translated(read(whole))[0])
         ledger = binding.bind(built, saved)
         assert ledger.closes and not ledger.unclaimed and not ledger.problems, ledger
         assert [w.shape for w in built.all_weights()] == [tuple(w.shape) for w in model.weights]

@@ -28,11 +28,13 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from judging import Live
 
-from weightscope import causes, compare, gaps, loading, twin, verifying
-from weightscope.layers.structure import flatten
-from weightscope.mistakes import mistakes, put
-from weightscope.replaying import as_predict_takes, calls_of, replay
-from weightscope.rounding import Budgets
+from weightscope.model.structure import flatten
+from weightscope.opening.load import load
+from weightscope.replaying.replay import as_predict_takes, calls_of, replay
+from weightscope.verdict import causes, comparison, float64, gaps
+from weightscope.verdict.budgets import Budgets
+from weightscope.verdict.mistakes import mistakes, put
+from weightscope.verdict.verify import Ours, _sides
 
 K = keras.layers
 SEEN = 1e-13  # a change of a layer's output, of its largest value, that is more than its last digits
@@ -125,7 +127,7 @@ class Opened:
                 weight.assign(keras.ops.convert_to_numpy(weight) + 0.4 * moved)
         self.path = folder / "model.keras"
         model.save(self.path)
-        self.model = loading.load(self.path)
+        self.model = load(self.path)
         self.rng = rng
 
     def inputs(self, batch=4, scale=1.0):
@@ -139,7 +141,7 @@ class Opened:
 
     def sides(self, arrays):
         """Return the ``sides.Sides`` of one batch."""
-        return verifying._sides(verifying.Ours(self.model, arrays, ({}, {})), Live(self.path, arrays))
+        return _sides(Ours(self.model, arrays, ({}, {})), Live(self.path, arrays))
 
 
 def planned(model, layer):
@@ -182,8 +184,8 @@ def faults(opened, name, count, totals, rng):
     sides = opened.sides(arrays)
     sides.isolated, sides.kept = dict(sides.ours()), dict(sides.twin)
     ours, theirs = sides.isolated, sides.kept
-    with twin.in_float64(opened.model):
-        paths = [path for path, _ in compare.calls(opened.model) if path in ours and path in theirs]
+    with float64.in_float64(opened.model):
+        paths = [path for path, _ in opened.model.calls() if path in ours and path in theirs]
         calls = dict(calls_of(opened.model, arrays, sides.theirs, paths))
     plan = [(path, words, change) for path, (layer, _) in calls.items()
             for words, change in planned(opened.model, layer)]
@@ -203,7 +205,7 @@ def one_fault(opened, fault, sides, outside, found):
     path, layer, given, words, change = fault
     ours, theirs = sides.isolated, sides.kept
     rule = sides.rule(path, in_float64=True)
-    with twin.in_float64(opened.model):
+    with float64.in_float64(opened.model):
         changed = copy.deepcopy(layer)
         try:
             change(changed, given)
@@ -221,7 +223,7 @@ def one_fault(opened, fault, sides, outside, found):
             print(f"    missed: {path}: {words}: used {verdict.used:.2g}", flush=True)
         if not words.startswith("one value"):
             found["in catalogue"] += 1
-            others = [other for _, other in compare.calls(opened.model) if f"{other.name!r}" in words]
+            others = [other for _, other in opened.model.calls() if f"{other.name!r}" in words]
             told = causes.causes_of(layer, given, wrong, rule, others)
             found["cause"] += words in told
             if words not in told and found["cause shown"] < 6:
@@ -264,7 +266,7 @@ def alarms(opened, name):
     most = 0.0
     for batch, scale in ((1, 1e-3), (1, 1e3), (8, 1.0), (8, 30.0), (32, 0.03)):
         arrays = opened.inputs(batch, scale)
-        for found in compare.traces(opened.model, opened.sides(arrays), gaps.Tolerance()):
+        for found in comparison.traces(opened.model, opened.sides(arrays), gaps.Tolerance()):
             judged += 1
             wrong += found.verdict != "agrees"
             most = max([most, *(gap.used for gap in (found.function, found.isolated) if gap is not None)])

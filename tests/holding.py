@@ -11,7 +11,7 @@ from agreement import saved
 from judging import stay_within_budget
 
 import weightscope
-from weightscope.layers.structure import as_outputs, flatten, flatten_shapes, map_structure
+from weightscope.model.structure import as_outputs, flatten, flatten_shapes, map_structure
 from weightscope.reference.keras3 import Keras3
 
 # Of the largest value of an output; isolated, then chained.

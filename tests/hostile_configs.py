@@ -109,9 +109,9 @@ def write(original, config, target):
 def outcome(path):
     """Open a model, report on it in all formats, and replay it; return what came of it: errors of ours, or ``ran``."""
     import weightscope
-    from weightscope import inputs
     from weightscope.errors import WeightscopeError
-    from weightscope.layers.structure import flatten
+    from weightscope.model.structure import flatten
+    from weightscope.replaying import inputs
     from weightscope.show import json as as_json
     from weightscope.show import markdown, text
     from weightscope.show.names import printable

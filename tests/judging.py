@@ -6,12 +6,15 @@ from unittest.mock import patch
 import numpy as np
 import tensorflow
 
-from weightscope import compare, gaps, loading, verifying
 from weightscope.errors import NoTwin
-from weightscope.layers.structure import as_outputs
+from weightscope.model.structure import as_outputs
+from weightscope.opening.load import load
 from weightscope.reference.keras3 import Keras3
 from weightscope.reference.storing import restored, storable
-from weightscope.replaying import Trace, as_predict_takes
+from weightscope.replaying.replay import as_predict_takes
+from weightscope.replaying.trace import Trace
+from weightscope.verdict import comparison, gaps
+from weightscope.verdict.verify import Ours, _sides
 
 
 class NotLoaded(Exception):
@@ -19,7 +22,7 @@ class NotLoaded(Exception):
 
 
 class Live:
-    """A reference as ``verifying`` asks it, of one batch; ``no_twin`` is what kept Keras from running in float64.
+    """A reference as ``verify`` asks it, of one batch; ``no_twin`` is what kept Keras from running in float64.
 
     ``jit``: XLA compiles what Keras runs.
     """
@@ -69,11 +72,11 @@ def as_the_child_sends_it(array):
 
 def judged(path, inputs, jit=False):
     """Return a Difference for each call of the model at ``path`` on one batch of inputs, and why there is no twin."""
-    model = loading.load(path)
+    model = load(path)
     arrays = [np.asarray(x) for x in model.standardize(as_predict_takes(model, inputs))]
     live = Live(path, arrays, jit)
-    sides = verifying._sides(verifying.Ours(model, arrays, ({}, {})), live)
-    return compare.traces(model, sides, gaps.Tolerance()), live.no_twin
+    sides = _sides(Ours(model, arrays, ({}, {})), live)
+    return comparison.traces(model, sides, gaps.Tolerance()), live.no_twin
 
 
 def stay_within_budget(path, inputs):

@@ -16,8 +16,9 @@ import pytest
 from agreement import TOLERANCE
 from judging import stay_within_budget
 
-from weightscope import loading, replaying
-from weightscope.layers.structure import flatten, flatten_shapes
+from weightscope.model.structure import flatten, flatten_shapes
+from weightscope.opening.load import load
+from weightscope.replaying.replay import replay
 
 HOMES = (keras.ops, keras.ops.image, keras.ops.linalg)
 TOGETHER = 50
@@ -118,8 +119,8 @@ def agree_with_keras(cases, folder, in_model=True):
     model, values = model_of(cases)
     theirs = model.predict_on_batch(values) if in_model else [case.on_arrays() for case in cases]
     model.save(folder / "model.keras")
-    opened = loading.load(folder / "model.keras")
-    trace = replaying.replay(opened, values)
+    opened = load(folder / "model.keras")
+    trace = replay(opened, values)
     assert not trace.missing, trace.missing
     shapes = [opened.output_shape(opened.shapes(sizes)) for sizes in (None, [x.shape for x in values])]
     wrong = []

@@ -12,9 +12,9 @@ from pathlib import Path
 import real_models
 
 import weightscope
-from weightscope import inputs
-from weightscope.converting import convert
+from weightscope.converting.convert import convert
 from weightscope.errors import ReferenceFailed, WeightscopeError
+from weightscope.replaying import inputs
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 TABLE = re.compile(r"(<!-- real models -->\n).*?(<!-- end of real models -->)", re.DOTALL)

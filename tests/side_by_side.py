@@ -5,7 +5,10 @@ import numpy as np
 import tensorflow as tf
 from agreement import assert_close
 
-from weightscope import binding, files, loading, replaying
+from weightscope.files.read import read
+from weightscope.opening import binding
+from weightscope.opening.load import build, load, translated
+from weightscope.replaying.replay import replay
 
 
 def agree_side_by_side(layers, x, folder, tolerance=None, h5=True):
@@ -22,9 +25,9 @@ def agree_side_by_side(layers, x, folder, tolerance=None, h5=True):
     given = [tf.constant(item) if is_text(item) else item for item in x]
     theirs = model.predict(given, verbose=0)
     model.save(folder / "model.keras")
-    opened = loading.load(folder / "model.keras")
+    opened = load(folder / "model.keras")
     assert opened.count_params() == model.count_params()
-    trace = replaying.replay(opened, x)
+    trace = replay(opened, x)
     assert not trace.missing, trace.missing
     shapes = opened.output_shape(opened.shapes([item.shape for item in x]))
     for layer, a, b, shape in zip(layers, trace.output, _as_list(theirs, len(layers)), shapes, strict=True):
@@ -57,11 +60,11 @@ def _agrees(what, a, b, shape, tolerance):
 def _nothing_is_left(opened, model, folder, h5):
     ledgers = [opened.ledger]
     model.save_weights(folder / "model.weights.h5")
-    with files.read(folder / "model.weights.h5") as saved:
-        ledgers.append(binding.bind(loading.build(loading.translated(opened.saved)[0]), saved))
+    with read(folder / "model.weights.h5") as saved:
+        ledgers.append(binding.bind(build(translated(opened.saved)[0]), saved))
     if h5:
         model.save(folder / "model.h5")
-        ledgers.append(loading.load(folder / "model.h5").ledger)
+        ledgers.append(load(folder / "model.h5").ledger)
     for ledger in ledgers:
         assert ledger.closes and not ledger.unclaimed and not ledger.problems, ledger
 

@@ -5,8 +5,8 @@ import numpy as np
 from real_models import FOLDER, ROWS, each_real_file
 
 import weightscope
-from weightscope.layers.loose import Loose
-from weightscope.layers.models import Functional, Sequential
+from weightscope.model.models import Functional, Sequential
+from weightscope.opening.loose import Loose
 
 
 @each_real_file()

@@ -44,7 +44,7 @@ def small(tmp_path_factory):
 def test_inspect_loads_no_keras_and_no_colours_for_a_pipe(small, layout):
     found = imported("inspect", "model.keras", "--format", layout, cwd=small)
     assert {"numpy", "h5py"} <= found
-    assert not found & {*KERAS, "rich", "weightscope.reference", "weightscope.verifying"}
+    assert not found & {*KERAS, "rich", "weightscope.reference", "weightscope.verdict.verify"}
 
 
 def test_predict_loads_no_keras(small):

@@ -9,10 +9,10 @@ import traceback
 
 import click
 
-from weightscope import __version__
 from weightscope.commands import convert, inspect, layers, predict, record, verify
 from weightscope.errors import WeightscopeError
 from weightscope.show.names import did_you_mean, printable
+from weightscope.version import __version__
 
 # Before NumPy is loaded: its BLAS would start a thread for each core, and spin; weightscope keeps cores busy by itself.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -8,9 +8,9 @@ import pytest
 from click.testing import CliRunner
 from running import COMMAND, run
 
-from weightscope import __version__, loading
 from weightscope.cli import main
 from weightscope.errors import NotReplayable, Unsafe
+from weightscope.version import __version__
 
 
 def test_version():
@@ -52,7 +52,7 @@ def failing(monkeypatch, error):
     def load(path, **_):
         raise error
 
-    monkeypatch.setattr(loading, "load", load)
+    monkeypatch.setattr("weightscope.opening.load.load", load)
     return CliRunner().invoke(main, ["inspect", "model.h5"])
 
 
@@ -90,8 +90,8 @@ def test_a_pipe_closed_early_is_silent(shown):
 
 
 def test_an_interrupt_is_one_line(shown):
-    code = ("import os, signal, threading, time; from weightscope import loading; from weightscope.cli import main\n"
-            "loading.load = lambda path, **_: (print('started', flush=True), time.sleep(30))\n"
+    code = ("import time; from weightscope.opening import load; from weightscope.cli import main\n"
+            "load.load = lambda path, **_: (print('started', flush=True), time.sleep(30))\n"
             "main(['inspect', 'x'], prog_name='weightscope')")
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "started\n"

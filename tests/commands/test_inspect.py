@@ -10,7 +10,7 @@ import pytest
 from running import run
 
 from weightscope.files.saved import Stored
-from weightscope.loading import load
+from weightscope.opening.load import load
 from weightscope.show.overview import Overview
 from weightscope.show.text import Page, model
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from weightscope.dialects import translate
+from weightscope.dialects.translate import translate
 from weightscope.kernels.activations import activation
-from weightscope.layers import families, layer_from
+from weightscope.layers import families
+from weightscope.model.layer import layer_from
 
 
 def layer(class_name, config, version="2.3.1", backend=None):

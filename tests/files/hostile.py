@@ -42,7 +42,7 @@ def read_elsewhere(path):
     """The message of `read`, run in a process of its own, for nothing stops libhdf5 once it loops."""
     code = f"""
 from weightscope.errors import Unreadable
-from weightscope.files import read
+from weightscope.files.read import read
 for _ in range(5):
     try:
         read({path!r}).close()

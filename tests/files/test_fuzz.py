@@ -27,7 +27,7 @@ def mutated(data, seed):
 
 def outcome(path):
     from weightscope.errors import WeightscopeError
-    from weightscope.files import read
+    from weightscope.files.read import read
 
     try:
         with read(path) as saved:

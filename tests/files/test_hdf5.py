@@ -9,7 +9,7 @@ import pytest
 from files.hostile import little_memory, model, patched
 
 from weightscope.errors import Unreadable, Unsafe
-from weightscope.files import read
+from weightscope.files.read import read
 
 
 def test_a_link_to_another_file_is_not_followed(path, tmp_path):

@@ -6,7 +6,8 @@ import pytest
 from files.hostile import model, patched, read_elsewhere
 
 from weightscope.errors import Unreadable
-from weightscope.files import heap, read
+from weightscope.files import heap
+from weightscope.files.read import read
 from weightscope.files.source import Window
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from weightscope.errors import Unreadable, Unsafe, Unsupported
-from weightscope.files import read
+from weightscope.files.read import read
 
 
 def rezipped(trained, path, method=zipfile.ZIP_STORED, **changed):

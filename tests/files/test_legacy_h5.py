@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from weightscope.errors import Unreadable
-from weightscope.files import read
+from weightscope.files.read import read
 
 
 def ordered(saved):

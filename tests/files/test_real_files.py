@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from real_models import FOLDER, ROWS, each_real_file
 
-from weightscope.files import read
+from weightscope.files.read import read
 
 
 @pytest.mark.skipif(not ROWS, reason=f"{FOLDER} is not there")

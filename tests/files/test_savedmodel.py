@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import weightscope
-from weightscope import files
 from weightscope.errors import Unreadable, WeightscopeError
+from weightscope.files.read import read
 
 pytestmark = pytest.mark.keras
 K = pytest.importorskip("tf_keras")
@@ -107,4 +107,4 @@ def test_a_missing_shard_is_named(folder, tmp_path):
     shutil.copytree(folder, tmp_path / "model")
     (tmp_path / "model" / "variables" / "variables.data-00000-of-00001").unlink()
     with pytest.raises(Unreadable, match="data-00000-of-00001 is missing"):
-        files.read(tmp_path / "model")
+        read(tmp_path / "model")

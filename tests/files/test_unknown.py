@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from weightscope.errors import Unreadable, Unsupported
-from weightscope.files import read
+from weightscope.files.read import read
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,11 @@ import pytest
 from agreement import Case, agrees_with_keras, cases
 from side_by_side import agree_side_by_side
 
-from weightscope import loading, replaying
 from weightscope.errors import NotReplayable
-from weightscope.layers import images_random, layer_from
+from weightscope.layers import images_random
+from weightscope.model.layer import layer_from
+from weightscope.opening.load import load
+from weightscope.replaying.replay import replay
 
 pytestmark = pytest.mark.keras
 
@@ -64,7 +66,7 @@ def test_random_crop_leaves_images_whole_in_predict(tmp_path):
     model.save(tmp_path / "model.keras")
     theirs = model.predict(IMAGES, verbose=0)
     assert model.output_shape[1:] == (4, 6, 3) and theirs.shape == IMAGES.shape
-    ours = replaying.replay(loading.load(tmp_path / "model.keras"), IMAGES).output
+    ours = replay(load(tmp_path / "model.keras"), IMAGES).output
     np.testing.assert_array_equal(ours, theirs)
 
 

@@ -7,9 +7,10 @@ import tensorflow as tf
 from agreement import Case, agrees_with_keras, cases
 from side_by_side import adapted, agree_side_by_side
 
-from weightscope import loading, replaying
 from weightscope.errors import NotReplayable
-from weightscope.layers import layer_from
+from weightscope.model.layer import layer_from
+from weightscope.opening.load import load
+from weightscope.replaying.replay import replay
 
 pytestmark = pytest.mark.keras
 
@@ -131,7 +132,7 @@ def test_an_h5_without_the_vocabulary_is_refused(tmp_path):
     model.save(tmp_path / "model.h5")
     with pytest.raises(tf.errors.FailedPreconditionError):
         keras.saving.load_model(tmp_path / "model.h5").predict(tf.constant(TEXT), verbose=0)
-    (reason,) = replaying.replay(loading.load(tmp_path / "model.h5"), TEXT).missing.values()
+    (reason,) = replay(load(tmp_path / "model.h5"), TEXT).missing.values()
     assert "its vocabulary is not in the file" in reason
 
 

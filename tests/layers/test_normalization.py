@@ -10,7 +10,7 @@ import pytest
 from agreement import Case, agrees_with_keras, cases
 
 import weightscope
-from weightscope.layers import layer_from
+from weightscope.model.layer import layer_from
 
 pytestmark = pytest.mark.keras
 

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from operations import Fixed, agree_with_keras, assert_same, model_of, op, ops
 
-from weightscope import loading, replaying
 from weightscope.errors import NotReplayable, Unreadable
-from weightscope.layers import layer_from
-from weightscope.layers.base import known_operations
-from weightscope.layers.constants import revived
-from weightscope.layers.operations import Operation
+from weightscope.layers.operations.table import Operation
+from weightscope.model.constants import revived
+from weightscope.model.layer import known_operations, layer_from
+from weightscope.opening.load import load
+from weightscope.replaying.replay import replay
 
 pytestmark = pytest.mark.keras
 
@@ -130,8 +130,8 @@ def calls():
 def test_a_graph_of_operators_constants_and_structures(tmp_path):
     model, x = calls(), np.random.default_rng(0).normal(size=(5, 3, 4)).astype("float32")
     model.save(tmp_path / "model.keras")
-    opened = loading.load(tmp_path / "model.keras")
-    assert_same(replaying.replay(opened, x).output, model.predict(x, verbose=0))
+    opened = load(tmp_path / "model.keras")
+    assert_same(replay(opened, x).output, model.predict(x, verbose=0))
     assert None not in opened.shapes().values()
 
 
@@ -153,7 +153,7 @@ def test_masks_end_at_operations(tmp_path):
     model.save(tmp_path / "model.keras")
     theirs = model.predict(values, verbose=0)
     assert not np.allclose(theirs[0], theirs[1])
-    assert_same(replaying.replay(loading.load(tmp_path / "model.keras"), values).output, theirs)
+    assert_same(replay(load(tmp_path / "model.keras"), values).output, theirs)
 
 
 def test_constants_are_made_from_their_words():

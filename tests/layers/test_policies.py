@@ -11,8 +11,8 @@ from agreement import Case, agrees_with_keras
 import weightscope
 from weightscope.kernels.short_floats import to_bfloat16
 from weightscope.layers import catalogue
-from weightscope.layers.models import Model
-from weightscope.verifying import verify
+from weightscope.model.models import Model
+from weightscope.verdict.verify import verify
 
 pytestmark = pytest.mark.keras
 MIXED, PURE = ("mixed_float16", "mixed_bfloat16"), ("float16", "bfloat16", "float64")

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from agreement import Case, agrees_with_keras, cases
 
-from weightscope import loading, replaying
-from weightscope.layers import layer_from
+from weightscope.model.layer import layer_from
+from weightscope.opening.load import load
+from weightscope.replaying.replay import replay
 
 pytestmark = pytest.mark.keras
 
@@ -85,7 +86,7 @@ def test_a_mask_travels_here_and_no_further(tmp_path):
     x = np.random.default_rng(0).normal(size=(2, 4, 3)).astype("float32")
     x[~np.array(MASK[:2], bool)] = 0
     model.save(tmp_path / "model.keras")
-    ours = replaying.replay(loading.load(tmp_path / "model.keras"), x).output
+    ours = replay(load(tmp_path / "model.keras"), x).output
     np.testing.assert_allclose(ours, model.predict(x, verbose=0), rtol=1e-5, atol=1e-7)
 
 

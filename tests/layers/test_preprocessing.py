@@ -7,7 +7,7 @@ from agreement import Case, agrees_with_keras, cases
 from side_by_side import adapted, agree_side_by_side
 
 from weightscope.errors import NotReplayable
-from weightscope.layers import layer_from
+from weightscope.model.layer import layer_from
 
 pytestmark = pytest.mark.keras
 

@@ -7,11 +7,14 @@ import pytest
 from agreement import Case, assert_close, cases
 
 import weightscope
-from weightscope import binding, files, loading, replaying
+from weightscope.files.read import read
 from weightscope.kernels.quantizing import halves
 from weightscope.kernels.short_floats import to_float8
-from weightscope.layers.base import layer_from
-from weightscope.verifying import verify
+from weightscope.model.layer import layer_from
+from weightscope.opening import binding
+from weightscope.opening.load import build, load, translated
+from weightscope.replaying.replay import replay
+from weightscope.verdict.verify import verify
 
 pytestmark = pytest.mark.keras
 
@@ -63,14 +66,14 @@ def agrees_when(change, case, folder, formats=("keras", "h5"), tolerance=None):
     for ending in formats:
         path = folder / f"model.{ending}"
         model.save(path)
-        opened = loading.load(path)
+        opened = load(path)
         assert opened.ledger.closes and not opened.ledger.unclaimed and not opened.ledger.problems, opened.ledger
         assert opened.count_params() == model.count_params()
         ours = next(found for found in opened.layers if found.name == layer.name)
         assert sorted(w.name for w in ours.all_weights()) == sorted(w.name for w in layer.weights)
         agreement._agree_on_words(ours, layer)
         agreement._agree_on_shapes(opened, model, x, theirs)
-        assert_close(replaying.replay(opened, x[0]).output, theirs, tolerance)
+        assert_close(replay(opened, x[0]).output, theirs, tolerance)
         _agree_on_values(ours, keras.models.load_model(path).get_layer(layer.name) if ending == "keras" else layer)
     _weights_file(model, folder)
 
@@ -83,8 +86,8 @@ def _agree_on_values(ours, layer):
 
 def _weights_file(model, folder):
     model.save_weights(folder / "model.weights.h5")
-    with files.read(folder / "model.weights.h5") as saved:
-        built = loading.build(loading.translated(files.read(folder / "model.keras"))[0])
+    with read(folder / "model.weights.h5") as saved:
+        built = build(translated(read(folder / "model.keras"))[0])
         ledger = binding.bind(built, saved)
         assert ledger.closes and not ledger.unclaimed and not ledger.problems, ledger
 
@@ -134,13 +137,13 @@ def test_lora_of_quantized_layers(mode, case, tmp_path):
     model, x, layer = agreement._keras_model(case)
     change(layer)
     model.save(tmp_path / "model.h5")
-    opened = loading.load(tmp_path / "model.h5")
-    assert_close(replaying.replay(opened, x[0]).output, model.predict(x[0], verbose=0))
+    opened = load(tmp_path / "model.h5")
+    assert_close(replay(opened, x[0]).output, model.predict(x[0], verbose=0))
     model.save(tmp_path / "model.keras")  # merges, and quantizes once more
-    opened = loading.load(tmp_path / "model.keras")
+    opened = load(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     assert opened.count_params() == again.count_params()
-    assert_close(replaying.replay(opened, x[0]).output, again.predict(x[0], verbose=0))
+    assert_close(replay(opened, x[0]).output, again.predict(x[0], verbose=0))
 
 
 @cases(DENSE, EINSUM)
@@ -178,9 +181,9 @@ def test_every_layer_of_a_model_that_keras_quantized(tmp_path):
                               keras.layers.Dense(4)])
     model.quantize("int8")
     model.save(tmp_path / "model.keras")
-    opened = loading.load(tmp_path / "model.keras")
+    opened = load(tmp_path / "model.keras")
     assert [layer.policy for layer in opened.layers] == ["int8_from_float32", "float32", "int8_from_float32"]
-    assert_close(replaying.replay(opened, INTEGERS).output, model.predict(INTEGERS, verbose=0))
+    assert_close(replay(opened, INTEGERS).output, model.predict(INTEGERS, verbose=0))
 
 
 def test_what_is_not_replayed_says_so():
@@ -202,8 +205,8 @@ def test_attention_with_quantized_parts_is_refused_where_the_file_does_not_say_h
     model = keras.Model(x, keras.layers.MultiHeadAttention(2, 3, name="attention")(x, x))
     model.quantize("int8")
     model.save(tmp_path / "model.keras")
-    opened = loading.load(tmp_path / "model.keras")
-    trace = replaying.replay(opened, np.ones((2, 4, 6), "float32"))
+    opened = load(tmp_path / "model.keras")
+    trace = replay(opened, np.ones((2, 4, 6), "float32"))
     assert "is quantized, which the config does not speak of" in trace.missing["attention"]
 
 

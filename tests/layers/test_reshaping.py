@@ -7,7 +7,7 @@ import pytest
 from agreement import Case, agrees_with_keras, cases
 
 from weightscope.errors import NotReplayable, Unreadable
-from weightscope.layers import layer_from
+from weightscope.model.layer import layer_from
 
 pytestmark = pytest.mark.keras
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from agreement import Case, agrees_with_keras, cases
 
-from weightscope.layers import layer_from
+from weightscope.model.layer import layer_from
 
 pytestmark = pytest.mark.keras
 

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from agreement import Case, agrees_with_keras, assert_close, cases
 
-from weightscope import loading, replaying
 from weightscope.errors import NotReplayable
-from weightscope.layers import layer_from
+from weightscope.model.layer import layer_from
+from weightscope.opening.load import load
+from weightscope.replaying.replay import replay
 
 pytestmark = pytest.mark.keras
 
@@ -83,8 +84,8 @@ def predicts_as_keras(model, x, folder):
     """Hold a whole model, masks and all, against predict."""
     for name in ("model.keras", "model.h5"):
         model.save(folder / name)
-        opened = loading.load(folder / name)
-        trace = replaying.replay(opened, x)
+        opened = load(folder / name)
+        trace = replay(opened, x)
         assert opened.ledger.closes and not opened.ledger.unclaimed and not trace.missing
         assert_close(trace.output, model.predict(x, verbose=0))
 

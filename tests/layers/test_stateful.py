@@ -6,7 +6,7 @@ import pytest
 
 import weightscope
 from weightscope.errors import NotReplayable
-from weightscope.verifying import verify
+from weightscope.verdict.verify import verify
 
 pytestmark = pytest.mark.keras
 X = np.random.default_rng(4).normal(size=(6, 5, 3)).astype("float32")

@@ -7,17 +7,18 @@ import numpy as np
 import pytest
 from markdown_it import MarkdownIt
 
-from weightscope.chained import with_sources
-from weightscope.compare import Comparison, calls, traces
-from weightscope.gaps import Tolerance, gap
-from weightscope.layers.structure import flatten
-from weightscope.loading import load
-from weightscope.replaying import Trace, replay
+from weightscope.model.structure import flatten
+from weightscope.opening.load import load
+from weightscope.replaying.replay import replay
+from weightscope.replaying.trace import Trace
 from weightscope.show import json as json_report
 from weightscope.show import markdown, rows, terminal
 from weightscope.show.text import Page
 from weightscope.show.verdict import chosen_rows, sentence
-from weightscope.sides import Chained, Sides
+from weightscope.verdict.comparison import Comparison, traces
+from weightscope.verdict.gaps import Tolerance, gap
+from weightscope.verdict.sides import Chained, Sides
+from weightscope.verdict.sources import with_sources
 
 X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32")
 
@@ -68,7 +69,7 @@ def compared(path, change=None, tolerance=None, drop=()):
 
 
 def sides(model, ours, isolated, theirs, tolerance=None):
-    chained = Chained(dict(calls(model)), lambda: ours, tolerance or Tolerance())
+    chained = Chained(dict(model.calls()), lambda: ours, tolerance or Tolerance())
     for path, outputs in theirs.items():
         chained.compare(path, flatten(outputs))
     return Sides(chained.trace, chained.gaps, isolated, theirs)

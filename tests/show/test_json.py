@@ -6,10 +6,10 @@ import json
 import numpy as np
 import pytest
 
-from weightscope import __version__
-from weightscope.loading import load
+from weightscope.opening.load import load
 from weightscope.show import json as report
 from weightscope.show.overview import Overview
+from weightscope.version import __version__
 
 
 def strict(text):

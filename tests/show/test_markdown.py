@@ -4,7 +4,7 @@ import io
 
 from markdown_it import MarkdownIt
 
-from weightscope.loading import load
+from weightscope.opening.load import load
 from weightscope.show import markdown
 from weightscope.show.overview import Overview
 

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from weightscope.loading import load
+from weightscope.opening.load import load
 from weightscope.show import terminal, text
 from weightscope.show.overview import Overview
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from weightscope.layers.base import Weight
+from weightscope.model.layer import Weight
 from weightscope.show import values
 from weightscope.show.values import array_text, blocks_of_values, statistics
 

@@ -24,9 +24,9 @@ def command(model, reading, output, inputs, seed, unverified):
     weights_only = output.endswith(".weights.h5")
     if not (weights_only or output.endswith(".keras")):
         raise click.BadParameter("the name of the file should end in .keras or .weights.h5", param_hint="'--output'")
-    from weightscope import inputs as given
-    from weightscope.converting import convert
-    from weightscope.loading import load
+    from weightscope.converting.convert import convert
+    from weightscope.opening.load import load
+    from weightscope.replaying import inputs as given
 
     opened = load(model, **reading)
     arrays, description = (None, "not verified") if unverified else given.for_model(opened, inputs, seed)

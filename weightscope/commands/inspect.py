@@ -23,7 +23,7 @@ def command(model, reading, chosen, stats, values, layout, color, output):
     MODEL is a .keras, .h5, .hdf5 or .weights.h5 file. No code of it runs, and Keras is not needed. At the end stands
     where each array of the file went: to a layer, to the optimizer, or to nobody.
     """
-    from weightscope.loading import load
+    from weightscope.opening.load import load
     from weightscope.show.overview import Overview
 
     view = Overview(load(model, **reading), stats, values)

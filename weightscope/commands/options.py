@@ -68,11 +68,10 @@ def tolerances(given, model):
 
     Raises click.BadParameter for the name of no call, and for what is no number.
     """
-    from weightscope.compare import calls
-    from weightscope.gaps import Tolerance
     from weightscope.show.names import did_you_mean, printable
+    from weightscope.verdict.gaps import Tolerance
 
-    paths, found = [path for path, _ in calls(model)], []
+    paths, found = [path for path, _ in model.calls()], []
     for text in given:
         name, _, numbers = text.rpartition("=")
         try:
@@ -99,8 +98,8 @@ def progress(stage, done, total):
 def _teach(context, parameter, paths):
     if not paths:
         return
-    from weightscope.layers.taught import everything
-    from weightscope.user_code import run_file
+    from weightscope.model.taught import everything
+    from weightscope.model.user_code import run_file
 
     for path in paths:
         before = everything()

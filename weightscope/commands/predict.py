@@ -21,9 +21,9 @@ def command(model, reading, inputs, output, batch_size):
     """
     if not inputs:
         raise click.MissingParameter(param_type="option", param_hint="'--input'")
-    from weightscope import inputs as given
-    from weightscope.loading import load
-    from weightscope.replaying import predict
+    from weightscope.opening.load import load
+    from weightscope.replaying import inputs as given
+    from weightscope.replaying.replay import predict
 
     opened = load(model, **reading)
     arrays, description = given.for_model(opened, inputs)
@@ -38,7 +38,7 @@ def command(model, reading, inputs, output, batch_size):
 
 def _named(model, outputs):
     """Return ``{name: array}`` of the outputs, in the order of ``predict``; a name twice gets its number."""
-    from weightscope.layers.structure import flatten
+    from weightscope.model.structure import flatten
 
     names, arrays = [ref.node for ref in flatten(model.outputs)], flatten(outputs)
     keys = [name if names.count(name) == 1 else f"{name}_{index}" for index, name in enumerate(names)]

@@ -28,10 +28,10 @@ def command(model, reading, inputs, output, reference, batch_size, custom_object
         raise click.BadParameter("the name of the file should end in .npz", param_hint="'--output'")
     import numpy as np
 
-    from weightscope import inputs as given
-    from weightscope.loading import load
-    from weightscope.recording import record
-    from weightscope.reference import Reference
+    from weightscope.opening.load import load
+    from weightscope.reference.choosing import Reference
+    from weightscope.reference.record import record
+    from weightscope.replaying import inputs as given
 
     opened = load(model, **reading)
     arrays, description = given.for_model(opened, inputs)

@@ -45,15 +45,16 @@ def command(model, reading, inputs, reference, seed, samples, batch_size, quick,
     Exit status: 0 agrees, 1 diverges, 2 something cannot be read, 3 not enough
     was checked, 4 the file holds code, 5 not supported, 6 Keras cannot run it.
     """
-    from weightscope.process import Process
+    from weightscope.reference.process import Process
 
     with nullcontext() if os.path.isfile(reference) else Process() as process:  # it imports while we import and read
-        from weightscope import inputs as given
-        from weightscope.gaps import Tolerance
-        from weightscope.loading import load
-        from weightscope.memory import keep_what_is_freed
-        from weightscope.reference import KINDS, Recorded, Reference
-        from weightscope.verifying import verify
+        from weightscope.opening.load import load
+        from weightscope.reference.choosing import KINDS, Reference
+        from weightscope.reference.memory import keep_what_is_freed
+        from weightscope.reference.recorded import Recorded
+        from weightscope.replaying import inputs as given
+        from weightscope.verdict.gaps import Tolerance
+        from weightscope.verdict.verify import verify
 
         keep_what_is_freed()
         opened = load(model, **reading)

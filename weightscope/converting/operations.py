@@ -1,7 +1,7 @@
 """TensorFlow's functions in a graph, as the operations of ``keras.ops`` that compute the same."""
 
 from weightscope.errors import Unsupported
-from weightscope.layers.tensorflow_operations import SlicingOpLambda, TensorFlowCall, TensorFlowOpLayer
+from weightscope.layers.tensorflow.operations import SlicingOpLambda, TensorFlowCall, TensorFlowOpLayer
 
 # TensorFlow's name → module and class of keras.ops; then the arguments of the call, by TensorFlow's names in Keras'
 # order, and the settings: Keras' name of each for TensorFlow's.

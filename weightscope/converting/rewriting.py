@@ -8,12 +8,13 @@ from weightscope.converting import composed, operations
 from weightscope.converting.gates import HARD_SIGMOID, scaled
 from weightscope.converting.writing import serialised
 from weightscope.errors import Unsupported
-from weightscope.layers import keras1, keras1_convolutional, keras1_rnn, keras2
-from weightscope.layers.base import Layer
-from weightscope.layers.core import InputLayer
-from weightscope.layers.models import Model, Sequential
-from weightscope.layers.structure import flatten_shapes, is_shape
-from weightscope.layers.tensorflow_operations import TensorFlowCall
+from weightscope.layers import keras1, keras2
+from weightscope.layers.keras2.core import CuDNN
+from weightscope.layers.tensorflow.operations import TensorFlowCall
+from weightscope.model.input_layer import InputLayer
+from weightscope.model.layer import Layer
+from weightscope.model.models import Model, Sequential
+from weightscope.model.structure import flatten_shapes, is_shape
 
 # Settings that only Keras 2 took, or whose value Keras 3 works out for itself.
 _DROPPED = {"implementation", "fused", "renorm_clipping", "renorm_momentum", "input_length", "virtual_batch_size",
@@ -26,7 +27,7 @@ _NOT_TAKEN = {"SpatialDropout1D": {"noise_shape", "data_format"}, "SpatialDropou
 _WITHOUT_TRAINABLE = {"SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "Discretization", "Pipeline"}
 # Of old classes alone: the dialects' words, and what composed turns into others.
 _OLD = {"output_shape"}
-_GONE = {module.__name__ for module in (keras1, keras1_convolutional, keras1_rnn, keras2)}
+_GONE = (keras1.__name__, keras2.__name__)  # the packages of classes that Keras 3 has not
 _SAME = {"SyncBatchNormalization": "BatchNormalization", "CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU",
          "RandomHeight": "Identity", "RandomWidth": "Identity"}
 _KEPT = {"Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose", "SeparableConv2D", "LSTM", "GRU", "ConvLSTM2D"}
@@ -87,7 +88,7 @@ class Rewriter:
         if made is not None:
             return self._filed(made, path, layer)
         class_name = _SAME.get(layer.class_name, layer.class_name)
-        if class_name == layer.class_name and type(layer).__module__ in _GONE and not (
+        if class_name == layer.class_name and type(layer).__module__.startswith(_GONE) and not (
                 class_name in _KEPT and layer.layout == "old"):
             layout = "time-major " if layer.layout == "time_major" else ""
             raise Unsupported(f"layer {layer.name!r}: Keras 3 has no {layout}{layer.class_name}")
@@ -152,7 +153,7 @@ def _base(layer):
 
 def _stored(layer):
     """Return ``{name: array}`` as Keras 3 keeps them: what a class of ours makes of an old layout, else as they are."""
-    if layer.layout == "old" or isinstance(layer, keras2.CuDNN):
+    if layer.layout == "old" or isinstance(layer, CuDNN):
         return layer.arrays()
     return {name: weight.array for name, weight in layer.weights.items() if weight.shape is not None}
 

@@ -10,7 +10,7 @@ from datetime import datetime
 
 import h5py
 
-from weightscope import binding
+from weightscope.opening import binding
 
 # The first version that writes this layout; what is written here has been read by every one since.
 KERAS_VERSION = "3.0.0"

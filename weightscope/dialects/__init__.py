@@ -1,36 +1,4 @@
-"""Keras 1 and Keras 2 configs in Keras 3 words. One file a dialect; the graph of calls is common to both old ones."""
+"""The words of Keras 1 and Keras 2 in those of Keras 3, one file a dialect.
 
-from weightscope.dialects import graph, keras1, keras2
-
-
-def translate(config, keras_version=None, backend=None):
-    """Return a model's config in Keras 3 words, and what was read as what, a line each.
-
-    ``keras_version``, ``backend``: as the file gives them. Without a version, the words of the config tell Keras 1 from
-    what came later, and anything else older than Keras 3 is taken for Keras 2. The given config is left as it is. What
-    a file asks for and the layers cannot say becomes a ``not_replayable`` in that layer's config, with the reason.
-    """
-    notes = {}
-    rules = _rules(keras_version or ("1" if keras1.speaks(config) else None))
-    config = keras1.completed(config, backend) if keras1 in rules else config
-    translated = _translated(config, rules, backend, notes)
-    return translated, list(notes)
-
-
-def _rules(keras_version):
-    """Return the dialects to apply, oldest first."""
-    major = str(keras_version or "2").split(".")[0]
-    return {"0": (keras1, keras2), "1": (keras1, keras2), "2": (keras2,)}.get(major, ())
-
-
-def _translated(value, rules, backend, notes):
-    if isinstance(value, list):
-        return [_translated(item, rules, backend, notes) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if not (isinstance(value.get("class_name"), str) and isinstance(value.get("config"), (dict, list))):
-        return {key: _translated(item, rules, backend, notes) for key, item in value.items()}
-    found = {**value, "config": _translated(value["config"], rules, backend, notes)}
-    for dialect in rules:
-        found = dialect.layer(found, backend, notes)
-    return graph.model(found)
+First: ``translate``.
+"""

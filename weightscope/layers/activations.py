@@ -3,7 +3,7 @@
 import numpy as np
 
 from weightscope.kernels.activations import elu, leaky_relu, relu, softmax
-from weightscope.layers.base import Layer, Weight, keras_layer
+from weightscope.model.layer import Layer, Weight, keras_layer
 
 
 @keras_layer

@@ -1,6 +1,6 @@
 """Layers that some architectures of ``keras.applications`` bring along: they are no public layers of Keras."""
 
-from weightscope.layers.base import Layer, Weight, keras_layer
+from weightscope.model.layer import Layer, Weight, keras_layer
 
 
 @keras_layer

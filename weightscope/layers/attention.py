@@ -12,7 +12,7 @@ from weightscope.kernels.attention import (
     sliding_window_mask,
 )
 from weightscope.kernels.convolve import working_dtype
-from weightscope.layers.base import Activation, Layer, Weight, keras_layer
+from weightscope.model.layer import Activation, Layer, Weight, keras_layer
 
 
 class Scored(Layer):

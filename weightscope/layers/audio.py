@@ -7,8 +7,8 @@ import numpy as np
 from weightscope.errors import NotReplayable
 from weightscope.kernels.audio import decibels, magnitudes, mel_bands, window
 from weightscope.kernels.windows import output_length, pad, sliding
-from weightscope.layers.base import Layer, Weight, keras_layer
 from weightscope.layers.preprocessing import EPSILON, DataLayer
+from weightscope.model.layer import Layer, Weight, keras_layer
 
 
 @keras_layer

@@ -5,13 +5,14 @@ import re
 from dataclasses import dataclass, field
 
 from weightscope.errors import WeightscopeError
-from weightscope.layers import families, taught
-from weightscope.layers.base import known_classes
-from weightscope.layers.examples import VARIANTS, example_of, inputs_of
-from weightscope.layers.excused import ALIASES, EXCUSED
-from weightscope.layers.models import Model
-from weightscope.layers.settings import MISSING
-from weightscope.user_code import described, home
+from weightscope.layers import families
+from weightscope.model import taught
+from weightscope.model.examples import VARIANTS, example_of, inputs_of
+from weightscope.model.excused import ALIASES, EXCUSED
+from weightscope.model.layer import known_classes
+from weightscope.model.models import Model
+from weightscope.model.settings import MISSING
+from weightscope.model.user_code import described, home
 
 REPLAYED, PASSES, YOURS = "replayed", "passes through", "yours"
 STANDINGS = (REPLAYED, PASSES, YOURS, "needs your code", "foreign", "abstract")
@@ -86,7 +87,7 @@ class Entry:
 
         The output's is None where the example cannot tell it.
         """
-        given = inputs_of(self.layer_class)
+        given = inputs_of(self.layer_class, self.family)
         if issubclass(self.layer_class, Model):
             return given, None  # as its graph says
         try:
@@ -123,8 +124,16 @@ def entries():
     return found + own
 
 
+def family_of(layer_class):
+    """Return the family of one of our layer classes: the file, or the folder of an old Keras, that it stands in."""
+    home, *files = layer_class.__module__.split(".")[1:]
+    if home == "model":  # what every model has: Keras keeps its input layer in layers/core, and Functional in models
+        return "core" if files == ["input_layer"] else "models"
+    return files[0] if files[0] in ("keras1", "keras2") else "_".join(files)
+
+
 def _entry(name, known, aliases):
-    family = known.__module__.rpartition(".")[2]
+    family = family_of(known)
     if name in EXCUSED:
         return Entry(name, *EXCUSED[name], known, aliases)
     passes = isinstance(known.formula, str) and re.fullmatch(r"y = x( \(.*\))?", known.formula)

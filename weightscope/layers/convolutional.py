@@ -2,9 +2,9 @@
 
 from weightscope.kernels.convolve import convolve, depthwise
 from weightscope.kernels.windows import output_lengths
-from weightscope.layers.base import Activation, Weight, keras_layer
 from weightscope.layers.quantization import LowRank
 from weightscope.layers.spatial import PerAxis, Spatial
+from weightscope.model.layer import Activation, Weight, keras_layer
 
 SPACE = {1: "steps", 2: "height width", 3: "depth height width"}  # the words of a kernel's first axes, by rank
 

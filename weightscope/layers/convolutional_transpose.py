@@ -1,9 +1,9 @@
 """Keras' transposed convolutions: every step of the input is spread over a window of the output."""
 
 from weightscope.kernels.convolve import convolve_transpose, transpose_length
-from weightscope.layers.base import Weight, keras_layer
 from weightscope.layers.convolutional import SPACE, Windowed
 from weightscope.layers.spatial import PerAxis
+from weightscope.model.layer import Weight, keras_layer
 
 
 class ConvolutionTranspose(Windowed):

@@ -3,8 +3,8 @@
 import numpy as np
 
 from weightscope.errors import Unreadable
-from weightscope.layers.base import Activation, Weight, keras_layer
 from weightscope.layers.quantization import QuantizedKernel
+from weightscope.model.layer import Activation, Weight, keras_layer
 
 
 @keras_layer

@@ -4,8 +4,8 @@ import numpy as np
 
 from weightscope.errors import NotReplayable
 from weightscope.kernels.quantizing import from_groups, halves, whole_product
-from weightscope.layers.base import Weight, keras_layer
 from weightscope.layers.quantization import Quantized
+from weightscope.model.layer import Weight, keras_layer
 
 
 @keras_layer

@@ -3,8 +3,8 @@
 To open a model costs little more than to import what it is made of: all families at once would cost a third of it.
 """
 
-from weightscope.layers.registry import OPERATION_MODULES, known_classes
-from weightscope.layers.settings import has_no_effect
+from weightscope.model.registry import OPERATION_MODULES, known_classes
+from weightscope.model.settings import has_no_effect
 
 
 def bring(config):
@@ -21,7 +21,7 @@ def bring(config):
 
 
 def _dense():
-    from weightscope.layers import activations, core_dense, core_embedding, regularization  # noqa: F401
+    from weightscope.layers import activations, core, core_dense, core_embedding, regularization  # noqa: F401
 
 
 def _networks():
@@ -39,7 +39,29 @@ def _sequences():
 
 
 def _old():
-    from weightscope.layers import keras1, keras1_convolutional, keras1_rnn, keras2  # noqa: F401
+    from weightscope.layers.keras1 import convolutional, core, rnn  # noqa: F401
+    from weightscope.layers.keras2 import core as core2  # noqa: F401
+
+
+def _operations():
+    from weightscope.layers.operations import (  # noqa: F401
+        arranging,
+        core,
+        creating,
+        elementwise,
+        fourier,
+        image,
+        linalg,
+        losses,
+        math,
+        nn,
+        picking,
+        products,
+        quantiles,
+        reductions,
+        transforms,
+        windows,
+    )
 
 
 def bring_all():
@@ -48,6 +70,7 @@ def bring_all():
     _networks()
     _sequences()
     _old()
+    _operations()
     from weightscope.layers import (  # noqa: F401
         applications,
         audio,
@@ -55,11 +78,10 @@ def bring_all():
         images,
         images_random,
         index_lookup,
-        operations,
         preprocessing,
         rnn_convolutional,
-        tensorflow_operations,
     )
+    from weightscope.layers.tensorflow import operations  # noqa: F401
 
 
 def _layers_in(config):

@@ -5,9 +5,9 @@ import numpy as np
 from weightscope.errors import NotReplayable
 from weightscope.kernels.histograms import LEVELS, equalized
 from weightscope.kernels.resize import resize
-from weightscope.layers.base import keras_layer
 from weightscope.layers.preprocessing import DataLayer
-from weightscope.layers.running import MOST_VALUES
+from weightscope.model.layer import keras_layer
+from weightscope.model.running import MOST_VALUES
 
 
 class ImageLayer(DataLayer):

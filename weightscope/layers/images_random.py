@@ -3,8 +3,8 @@
 Read from each layer's ``transform_images`` in ``keras.src.layers.preprocessing.image_preprocessing``.
 """
 
-from weightscope.layers.base import keras_layer
 from weightscope.layers.images import ImageLayer
+from weightscope.model.layer import keras_layer
 
 
 class Augmentation(ImageLayer):

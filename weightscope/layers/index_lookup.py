@@ -7,7 +7,7 @@ import numpy as np
 from weightscope.kernels.categories import encode, encoded_shape
 from weightscope.kernels.hashing import buckets, each
 from weightscope.kernels.text import as_bytes, characters, ngrams, of_numbers, standardized
-from weightscope.layers.base import Layer, Weight, keras_layer
+from weightscope.model.layer import Layer, Weight, keras_layer
 
 NOWHERE = np.iinfo("int64").max  # an index that counts in no encoding: Keras' for masked tokens
 

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 from weightscope.errors import Unreadable
-from weightscope.layers.base import Layer, keras_layer
+from weightscope.model.layer import Layer, keras_layer
 
 
 class Merge(Layer):

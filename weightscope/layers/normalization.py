@@ -6,8 +6,8 @@ import numpy as np
 
 from weightscope.kernels.convolve import working_dtype
 from weightscope.layers.activations import PerPosition
-from weightscope.layers.base import Layer, Weight, keras_layer
-from weightscope.layers.weight import Copy
+from weightscope.model.layer import Layer, Weight, keras_layer
+from weightscope.model.weight import Copy
 
 
 def _one_axis(axis):

@@ -4,8 +4,8 @@ import numpy as np
 
 from weightscope.kernels.pooling import adaptive_pool, average_pool, max_pool
 from weightscope.kernels.windows import output_lengths
-from weightscope.layers.base import keras_layer
 from weightscope.layers.spatial import PerAxis, Spatial
+from weightscope.model.layer import keras_layer
 
 
 class Pooling(Spatial):

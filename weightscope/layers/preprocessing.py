@@ -6,8 +6,8 @@ from weightscope.errors import Unreadable
 from weightscope.kernels.categories import encode, encoded_shape
 from weightscope.kernels.hashing import buckets, crossed
 from weightscope.kernels.text import as_bytes, of_numbers
-from weightscope.layers.base import Layer, Weight, keras_layer, layer_from
-from weightscope.layers.structure import map_structure, snake_case
+from weightscope.model.layer import Layer, Weight, keras_layer, layer_from
+from weightscope.model.structure import map_structure, snake_case
 
 EPSILON = 1e-7  # keras.config.epsilon()
 

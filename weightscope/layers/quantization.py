@@ -5,8 +5,8 @@ import inspect
 import numpy as np
 
 from weightscope.kernels.quantizing import by_largest, from_groups, halves, through_float8, whole_product
-from weightscope.layers import settings
-from weightscope.layers.base import Layer, Weight
+from weightscope.model import settings
+from weightscope.model.layer import Layer, Weight
 
 FLOAT8 = ("inputs_scale", "inputs_amax_history", "kernel_scale", "kernel_amax_history", "outputs_grad_scale",
           "outputs_grad_amax_history")

@@ -1,6 +1,6 @@
 """Keras' regularization layers: they work while a model learns; ``predict`` hands their input on."""
 
-from weightscope.layers.base import Layer, keras_layer
+from weightscope.model.layer import Layer, keras_layer
 
 
 class WhileTraining(Layer):

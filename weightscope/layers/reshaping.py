@@ -7,8 +7,8 @@ import numpy as np
 from weightscope.errors import Unreadable
 from weightscope.kernels.resize import repeat, resize
 from weightscope.kernels.windows import enlarge
-from weightscope.layers.base import Layer, keras_layer
 from weightscope.layers.spatial import PerAxis, Spatial
+from weightscope.model.layer import Layer, keras_layer
 
 
 @keras_layer

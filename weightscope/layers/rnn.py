@@ -5,8 +5,8 @@ import numpy as np
 from weightscope.errors import NotReplayable
 from weightscope.kernels.convolve import working_dtype
 from weightscope.kernels.recurrent import by_gate, projection, scan
-from weightscope.layers.base import Activation, Layer, Weight, keras_layer, layer_from
-from weightscope.layers.structure import flatten, snake_case
+from weightscope.model.layer import Activation, Layer, Weight, keras_layer, layer_from
+from weightscope.model.structure import flatten, snake_case
 
 
 class Cell(Layer):

@@ -4,9 +4,9 @@ import numpy as np
 
 from weightscope.kernels.convolve import convolve, working_dtype
 from weightscope.kernels.windows import output_lengths
-from weightscope.layers.base import Activation, Weight, keras_layer
 from weightscope.layers.rnn import LSTMCell, Recurrent
 from weightscope.layers.spatial import PerAxis, Spatial
+from weightscope.model.layer import Activation, Weight, keras_layer
 
 AXES = {1: "steps", 2: "height width", 3: "depth height width"}
 

@@ -3,9 +3,9 @@
 import numpy as np
 
 from weightscope.errors import NotReplayable
-from weightscope.layers.base import Layer, keras_layer, layer_from
-from weightscope.layers.models import Model
-from weightscope.layers.structure import flatten, is_shape
+from weightscope.model.layer import Layer, keras_layer, layer_from
+from weightscope.model.models import Model
+from weightscope.model.structure import flatten, is_shape
 
 MERGED = {
     "sum": lambda forward, backward: forward + backward,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from weightscope.errors import Unreadable
-from weightscope.layers.base import Layer
+from weightscope.model.layer import Layer
 
 
 class PerAxis(tuple):

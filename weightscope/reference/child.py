@@ -16,11 +16,11 @@ from threading import Thread
 import numpy as np
 
 from weightscope.errors import Unreadable
-from weightscope.memory import keep_what_is_freed
+from weightscope.model.user_code import run_file
 from weightscope.reference.keras3 import Keras3
+from weightscope.reference.memory import keep_what_is_freed
 from weightscope.reference.storing import append_array
 from weightscope.reference.tf_keras import TfKeras
-from weightscope.user_code import run_file
 
 _NOISE = re.compile(r'\x1b\[[0-9;]*m|File "[^"]*", line \d+, in \S+|defined at \(most recent call last\):')
 MOST_FILES = 4  # with arrays that the parent has not read

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 from weightscope.errors import NoTwin, ReferenceFailed, WeightscopeError
-from weightscope.process import Process
 from weightscope.reference import safety
+from weightscope.reference.process import Process
 from weightscope.reference.run import Run
 
 KINDS = ("auto", "keras", "tf_keras")

@@ -6,7 +6,7 @@ In an ``.npz`` the name of an array says what it is::
     layers/PATH     what a call gave, by its path: ``dense``, ``dense#2`` its second call, ``model/dense`` inside a
                     nested model; ``layers/PATH:1`` is the second of several outputs
     outputs/NAME    what ``predict`` gave, by the path of the layer that gives it
-    weightscope     in what ``weightscope record`` writes: a text in JSON (``recording``)
+    weightscope     in what ``weightscope record`` writes: a text in JSON (``record``)
 
 and the three words may be left out: a plain ``dense`` is an input, else a call. A model with one input and one output
 may call them ``inputs`` and ``outputs``, and an ``.npy`` is its output. The first axis is the samples. All names are
@@ -21,15 +21,15 @@ import os
 import re
 from difflib import get_close_matches
 
-from weightscope.content_hash import content_hash
 from weightscope.errors import Unreadable
 from weightscope.files.source import Source
 from weightscope.files.untrusted import reading
-from weightscope.input_files import arrays_in
-from weightscope.layers.models import Model
-from weightscope.layers.structure import as_outputs, flatten
+from weightscope.model.models import Model
+from weightscope.model.structure import as_outputs, flatten
+from weightscope.opening.content_hash import content_hash
 from weightscope.reference.storing import restored
-from weightscope.replaying import Trace
+from weightscope.replaying.input_files import arrays_in
+from weightscope.replaying.trace import Trace
 
 HEADER = "weightscope"
 _GROUPS = {"inputs": "inputs", "layers": "layers", "activations": "layers", "outputs": "outputs"}

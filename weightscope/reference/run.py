@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from weightscope.errors import NoTwin, ReferenceFailed, Unreadable
-from weightscope.layers.structure import as_outputs, flatten
+from weightscope.model.structure import as_outputs, flatten
 from weightscope.reference.storing import mapped_arrays, storable
-from weightscope.replaying import Trace
+from weightscope.replaying.trace import Trace
 
 _SUFFIXES = {"keras archive": ".keras", "keras weights h5": ".weights.h5"}
 

@@ -5,11 +5,11 @@ read files or load libraries), and opens the vocabulary files of a lookup layer;
 """
 
 from weightscope.errors import Unsafe, Unsupported
-from weightscope.layers.base import Unknown
-from weightscope.layers.constants import holds_code
-from weightscope.layers.loose import Loose
-from weightscope.layers.models import Model
-from weightscope.user_code import is_of_user
+from weightscope.model.constants import holds_code
+from weightscope.model.layer import Unknown
+from weightscope.model.models import Model
+from weightscope.model.user_code import is_of_user
+from weightscope.opening.loose import Loose
 
 # These packages Keras 3 imports by itself (keras/src/saving/serialization_lib.py, _retrieve_class_or_fn).
 _OF_KERAS = ("keras", "tf_keras", "builtins", "keras_hub", "keras_cv", "keras_nlp")

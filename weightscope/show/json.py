@@ -46,10 +46,10 @@ Layer classes (``"report": "layers"``), and one of them (``"report": "layer"``):
 import json
 import math
 
-from weightscope import __version__
 from weightscope.show.values import statistics
 from weightscope.show.verdict import chosen_rows, sentence
 from weightscope.show.wording import axes_of, shape_list, shape_text
+from weightscope.version import __version__
 
 SCHEMA = 1
 

@@ -3,10 +3,10 @@
 import re
 from fnmatch import fnmatchcase
 
-from weightscope.layers.core import InputLayer
-from weightscope.layers.loose import Loose
-from weightscope.layers.models import Model
-from weightscope.layers.structure import flatten, flatten_shapes
+from weightscope.model.input_layer import InputLayer
+from weightscope.model.models import Model
+from weightscope.model.structure import flatten, flatten_shapes
+from weightscope.opening.loose import Loose
 from weightscope.show.wording import axes_text, shape_text
 
 SHOWN = (bool, int, float, str, tuple)  # kinds of settings that are values, and no layers

@@ -1,10 +1,10 @@
 """What a Comparison says in words, whatever the output format."""
 
-from weightscope.chained import AMPLIFIED, BORN
-from weightscope.compare import CONTRADICTED
-from weightscope.gaps import ATOL_OF_LARGEST, RTOL
 from weightscope.show.names import printable
 from weightscope.show.wording import apart, counted, difference_text, share_text
+from weightscope.verdict.comparison import CONTRADICTED
+from weightscope.verdict.gaps import ATOL_OF_LARGEST, RTOL
+from weightscope.verdict.sources import AMPLIFIED, BORN
 
 ABSENT = "-"
 

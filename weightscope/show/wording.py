@@ -2,8 +2,8 @@
 
 import math
 
-from weightscope.layers.structure import is_shape
-from weightscope.layers.weight import named
+from weightscope.model.structure import is_shape
+from weightscope.model.weight import named
 
 
 def counted(number, noun):

@@ -13,10 +13,10 @@ import operator
 import numpy as np
 
 from weightscope.errors import NotReplayable
-from weightscope.layers.base import Layer, add_operation
-from weightscope.layers.constants import revived
-from weightscope.layers.running import MOST_VALUES
-from weightscope.layers.structure import flatten_shapes, is_shape, map_structure
+from weightscope.model.constants import revived
+from weightscope.model.layer import Layer, add_operation
+from weightscope.model.running import MOST_VALUES
+from weightscope.model.structure import flatten_shapes, is_shape, map_structure
 
 PROBES = ((2, 3), (12, 24))  # sizes that stand in for unknown ones; the second pair divides well
 MOST_PROBED = 2**24  # values in the arrays of one probe

@@ -1,0 +1,150 @@
+"""Old models as files that Keras 3 loads: its ``predict`` gives what the Keras of their time gave."""
+
+import inspect
+
+import keras
+import numpy as np
+import pytest
+from running import run
+from test_keras2 import CASES, built
+from test_old_models import UNTOLD, cases, numbered, unpacked  # noqa: F401  (a fixture)
+
+import weightscope
+from weightscope.converting.convert import _take_shapes, convert
+from weightscope.converting.rewriting import taken
+from weightscope.errors import Unsupported
+from weightscope.layers import catalogue, families
+
+pytestmark = pytest.mark.keras
+families.bring_all()
+RNG = np.random.default_rng(4)
+
+# What Keras 3 has no word for, said by name; nothing is written then.
+INEXPRESSIBLE = {
+    "advanced": "ParametricSoftplus", "prelu_shared_tf": "SReLU", "prelu_shared_th": "SReLU", "highway": "Highway",
+    "highway_nobias": "Highway", "fun_merge_cos": "Merge", "seq_merge_cos": "Merge", "bn_mode1": "BatchNormalization",
+    "bn_mode2": "BatchNormalization", "bn_mode2_img": "BatchNormalization",
+}
+THEANOS_PADDING = ("pool", "convlstm", "deconv_same")
+# Keras 3 itself goes astray: a bias along the width (README), a batch of no known size.
+ASTRAY = {"atrous2d_th", "conv2d_dilated_cf", "gru_stateful", "lstm_stateful", "rnn_stateful"}
+
+
+def opened(unpacked, archive, case):  # noqa: F811
+    recorded = np.load(unpacked / archive / f"{case}.npz")
+    model = weightscope.load(unpacked / archive / f"{case}.h5", backend="theano" if "theano" in archive else None)
+    inputs = numbered(recorded, "in")
+    _take_shapes(model, inputs)
+    return model, inputs, numbered(recorded, "out")
+
+
+def predicted(data, inputs, folder):
+    (folder / "new.keras").write_bytes(data)
+    keras.backend.clear_session()
+    new = keras.saving.load_model(folder / "new.keras")
+    y = new.predict(inputs if len(inputs) > 1 else inputs[0], batch_size=len(inputs[0]), verbose=0)
+    return y if isinstance(y, list) else [y]
+
+
+@pytest.mark.parametrize(("archive", "case"), sorted(
+    (archive, case) for archive, case in set(cases()) - UNTOLD if not archive.startswith("keras1_1_")))
+def test_keras_3_gives_what_the_old_one_gave(archive, case, unpacked, tmp_path):  # noqa: F811
+    model, inputs, expected = opened(unpacked, archive, case)
+    if case in INEXPRESSIBLE:
+        with pytest.raises(Unsupported, match=INEXPRESSIBLE[case]):
+            convert(model)
+        return
+    try:
+        data = convert(model).data
+    except Unsupported as error:
+        if "theano" in archive and any(word in case for word in THEANOS_PADDING):
+            assert "Theano" in str(error) or "output_shape" in str(error)
+            return
+        if archive.startswith("tf_keras_"):
+            assert "knows no keras.ops" in str(error)
+            return
+        raise
+    if case in ASTRAY and (archive, case) != ("keras1_theano", "gru_stateful"):
+        return
+    for ours, theirs in zip(predicted(data, inputs, tmp_path), expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=5e-5 * np.nanmax(np.abs(theirs)))
+
+
+WORDLESS = {"rff": "RandomFourierFeatures", "rfft": "RandomFourierFeatures", "bnaxes": "several axes",
+            "LSTM_tm": "time-major LSTM", "GRU_tm": "time-major GRU", "ups_mitchellcubic": "mitchellcubic",
+            "resizing_mitchellcubic": "mitchellcubic"}
+UNSAVED = {"integer_lookup_adapted"}  # tf_keras does not save its vocabulary in an .h5
+
+
+@pytest.mark.parametrize("name", sorted(CASES.keys() - UNSAVED))
+def test_keras_3_gives_what_tf_keras_gives(name, tmp_path):
+    shape, layers, dtype, x, batch = CASES[name]
+    model = built(shape, layers, dtype, batch)
+    x = RNG.normal(size=(3, *shape)).astype("float32") if x is None else x
+    text = dtype == "string"
+    given = __import__("tensorflow").constant(x.astype(str)) if text else x
+    model.save(tmp_path / "old.h5")
+    if name in WORDLESS:
+        with pytest.raises(Unsupported, match=WORDLESS[name]):
+            convert(weightscope.load(tmp_path / "old.h5"))
+        return
+    expected = model.predict(given, verbose=0)
+    data = convert(weightscope.load(tmp_path / "old.h5")).data
+    [y] = predicted(data, [given], tmp_path)
+    if expected.dtype.kind == "O":
+        assert y.astype(str).tolist() == expected.astype(str).tolist()
+    else:
+        np.testing.assert_allclose(y, expected, rtol=2e-4, atol=5e-5 * max(1, np.abs(expected).max()))
+
+
+# What their constructors take out of **kwargs.
+POPPED = {"LayerNormalization": {"rms_scaling"}, "IntegerLookup": {"vocabulary_size", "has_input_vocabulary"},
+          "StringLookup": {"vocabulary_size", "has_input_vocabulary"},
+          "TextVectorization": {"vocabulary_size", "has_input_vocabulary"}}
+
+
+@pytest.mark.parametrize("entry", [
+    entry for entry in catalogue.entries() if entry.layer_class and hasattr(keras.layers, entry.name)
+    and entry.family != "images_random"  # which share what they ignore
+    and entry.name != "Lambda"], ids=lambda entry: entry.name)
+def test_no_setting_is_written_that_keras_3_does_not_take(entry):
+    names = {*entry.layer_class.settings(), *entry.layer_class.ignored}
+    written = set(taken(entry.name, names))
+    assert written <= parameters(getattr(keras.layers, entry.name)) | POPPED.get(entry.name, set())
+
+
+def parameters(found):
+    """Return the names of what the constructor of a class takes, its bases' included."""
+    names = set()
+    for one in found.__mro__:
+        given = inspect.signature(one.__init__).parameters if "__init__" in vars(one) else {}
+        names |= set(given)
+        if given and not any(parameter.kind == parameter.VAR_KEYWORD for parameter in given.values()):
+            break
+    return names
+
+
+def test_the_command_verifies_and_writes(unpacked, tmp_path):  # noqa: F811
+    old, new = unpacked / "keras1_theano" / "lstm_cpu.h5", tmp_path / "new.keras"
+    done = run("convert", old, "-o", new)
+    assert done.returncode == 0, done.stderr
+    assert "agrees with Keras 3." in done.stdout
+    again = run("verify", new)
+    assert again.returncode == 0
+    weights = tmp_path / "new.weights.h5"
+    assert run("convert", old, "-o", weights).returncode == 0
+    model = keras.saving.load_model(new)
+    model.load_weights(weights)
+
+
+@pytest.mark.parametrize(("case", "status", "said"), [
+    ("highway", 5, "Keras 3 has no Highway"), ("atrous2d_th", 1, "nothing written")])
+def test_nothing_is_written_where_it_would_be_wrong(unpacked, tmp_path, case, status, said):  # noqa: F811
+    done = run("convert", unpacked / "keras1_theano" / f"{case}.h5", "-o", tmp_path / "new.keras")
+    assert done.returncode == status
+    assert said in done.stdout + done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_it_wants_an_ending_that_keras_knows(tmp_path):
+    assert run("convert", "x.h5", "-o", tmp_path / "new.h5").returncode == 2

@@ -1,0 +1,479 @@
+"""Whom a replay is held against: Keras 3, tf_keras, auto, and values recorded before; and recording them."""
+
+import sys
+import zipfile
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import weightscope
+from weightscope.cli import main
+from weightscope.errors import NothingChecked, ReferenceFailed, Unreadable, Unsafe
+from weightscope.model.structure import flatten
+from weightscope.opening.content_hash import content_hash
+from weightscope.reference import choosing
+from weightscope.reference.child import MOST_FILES
+from weightscope.reference.choosing import start
+from weightscope.reference.recorded import Recorded
+
+pytestmark = pytest.mark.keras
+RNG = np.random.default_rng(3)
+
+
+@pytest.fixture(scope="module")
+def tf_keras():
+    return pytest.importorskip("tf_keras")
+
+
+def several(either, name="shared"):
+    """A model with a shared layer, a nested Sequential called twice, two inputs and two outputs."""
+    either.utils.set_random_seed(1)
+    a, b = either.Input((4,), name="a"), either.Input((4,), name="b")
+    shared = either.layers.Dense(5, activation="tanh", name=name)
+    inner = either.Sequential([either.Input((5,)), either.layers.Dense(3, name="inside"),
+                              either.layers.Dense(2, activation="relu", name="inside_too")], name="inner")
+    outputs = [either.layers.Dense(1, name="left")(inner(shared(a))), inner(shared(b))]
+    return either.Model([a, b], outputs)
+
+
+@pytest.fixture(scope="module")
+def old(tmp_path_factory, tf_keras):
+    path = tmp_path_factory.mktemp("old") / "several.h5"
+    several(tf_keras).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def new(tmp_path_factory):
+    path = tmp_path_factory.mktemp("new") / "several.keras"
+    several(keras).save(path)
+    return path
+
+
+@pytest.fixture
+def inputs():
+    return [RNG.normal(size=(7, 4)).astype("float32"), RNG.normal(size=(7, 4)).astype("float32")]
+
+
+CALLS = {"shared", "shared#2", "inner/inside", "inner/inside_too", "inner#2/inside", "inner#2/inside_too", "left"}
+
+
+# tf_keras
+
+def test_every_call_agrees_with_tf_keras(old, inputs):
+    result = weightscope.verify(weightscope.load(old), inputs, batch_size=3, against="tf_keras")
+    assert result
+    assert {row.path for row in result.rows} == CALLS
+    assert all(row.isolated.values == row.chained.values == row.function.values > 0 for row in result.rows)
+    assert result.reference.startswith("tf_keras 2.")
+    assert len(result.outputs) == 2
+
+
+@pytest.mark.parametrize("name", ["inside", "left"])
+def test_tf_keras_names_the_layer_whose_weight_is_altered(old, inputs, name):
+    model = weightscope.load(old)
+    layer = next(layer for layer in [*model.layers, *model.parts["inner"].layers] if layer.name == name)
+    layer.weights["kernel"].array[0, 0] += 0.01
+    result = weightscope.verify(model, inputs, against="tf_keras")
+    assert {row.path.split("/")[-1] for row in result.rows if row.verdict == "diverges"} == {name}
+
+
+def test_layers_of_many_kinds_agree_with_tf_keras(tmp_path, tf_keras):
+    K = tf_keras.layers
+    x = tf_keras.Input((6, 8))
+    masked = K.Masking(0.0)(x)
+    states = K.LSTM(3, return_state=True, return_sequences=True)(masked)
+    wrapped = K.Bidirectional(K.GRU(3, return_sequences=True))(states[0])
+    wide = K.TimeDistributed(K.Dense(4))(wrapped)
+    flat = K.BatchNormalization()(K.Flatten()(wide))
+    tf_keras.Model(x, [flat, states[1], K.Dropout(0.5)(states[2])]).save(tmp_path / "kinds.h5")
+    values = RNG.normal(size=(5, 6, 8)).astype("float32")
+    values[1, 4:] = 0
+    result = weightscope.verify(weightscope.load(tmp_path / "kinds.h5"), values, batch_size=2, against="tf_keras")
+    assert result, [(row.path, row.verdict) for row in result.rows]
+    assert len(result.rows) == 7
+    assert result.same_function and not result.no_twin
+    assert all(row.function is not None for row in result.rows)
+
+
+def test_tf_keras_in_half_precision_is_asked_in_float64(tmp_path, tf_keras):
+    K = tf_keras.layers
+    layers = [K.Dense(6, "gelu", dtype="mixed_float16"), K.LayerNormalization(), K.Dense(2, "softmax")]
+    tf_keras.Sequential([tf_keras.Input((5,)), *layers]).save(tmp_path / "half.h5")
+    model = weightscope.load(tmp_path / "half.h5")
+    x = RNG.normal(size=(4, 5)).astype("float32")
+    result = weightscope.verify(model, x, against="tf_keras")
+    assert result and result.same_function and not result.no_twin
+    model.layers[-2].epsilon *= 1.001
+    result = weightscope.verify(model, x, against="tf_keras")
+    assert result.first.class_name == "LayerNormalization" and not result.same_function
+
+
+def test_states_go_on_from_batch_to_batch_in_tf_keras(tmp_path, tf_keras):
+    layer = tf_keras.layers.LSTM(2, stateful=True, batch_input_shape=(2, 3, 4))
+    tf_keras.Sequential([layer, tf_keras.layers.Dense(1)]).save(tmp_path / "stateful.h5")
+    x = RNG.normal(size=(6, 3, 4)).astype("float32")
+    assert weightscope.verify(weightscope.load(tmp_path / "stateful.h5"), x, batch_size=2, against="tf_keras")
+
+
+def test_a_sequential_that_never_saw_its_input(tmp_path, tf_keras):
+    model = tf_keras.Sequential([tf_keras.layers.Dense(3), tf_keras.layers.Dense(2)])
+    model.build((None, 4))
+    model.save(tmp_path / "late.h5")
+    result = weightscope.verify(weightscope.load(tmp_path / "late.h5"), np.ones((2, 4)), against="tf_keras")
+    assert result
+    assert len(result.rows) == 2
+
+
+# auto
+
+def test_auto_takes_keras_3_and_what_it_cannot_load_goes_to_tf_keras(old, new, inputs):
+    assert weightscope.verify(weightscope.load(new), inputs).reference.startswith("Keras 3.")
+    result = weightscope.verify(weightscope.load(old), inputs)
+    assert result.reference.startswith("tf_keras 2.")
+    assert any(note.startswith("Keras 3 is not the reference: Keras could not load it") for note in result.notes)
+
+
+def test_what_no_keras_can_load_says_what_each_said(tmp_path, tf_keras):
+    keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save(tmp_path / "model.h5")
+    with h5py.File(tmp_path / "model.h5", "r+") as file:
+        file.attrs["model_config"] = file.attrs["model_config"].replace('"units": 2', '"units": 2, "nonsense": null')
+    with pytest.raises(ReferenceFailed, match=r"Keras could not load.*nonsense.*tf_keras could not load"):
+        weightscope.verify(weightscope.load(tmp_path / "model.h5"), np.ones((2, 3)))
+
+
+def test_keras_3_as_the_judge_of_an_old_hard_sigmoid_is_told(tmp_path, tf_keras):
+    tf_keras.Sequential([tf_keras.Input((3,)), tf_keras.layers.Dense(4, activation="hard_sigmoid")]).save(
+        tmp_path / "old.h5")
+    model, x = weightscope.load(tmp_path / "old.h5"), RNG.normal(size=(9, 3)).astype("float32")
+    assert weightscope.verify(model, x).reference.startswith("tf_keras")
+    result = weightscope.verify(model, x, against="keras")
+    assert result.verdict == "diverges"
+    assert any("hard_sigmoid is another function" in note for note in result.notes)
+
+
+def test_without_tf_keras_auto_says_what_to_install(tmp_path, tf_keras, old, inputs, monkeypatch):
+    tf_keras.Sequential([tf_keras.Input((3,)), tf_keras.layers.Dense(2, "hard_sigmoid")]).save(tmp_path / "old.h5")
+    monkeypatch.setattr(choosing, "find_spec", lambda name: None if name == "tf_keras" else True)
+    result = weightscope.verify(weightscope.load(tmp_path / "old.h5"), np.zeros((2, 3)))
+    assert result.reference.startswith("Keras 3.")
+    assert any("keras-weightscope[tf-keras]" in note for note in result.notes)
+    with pytest.raises(ReferenceFailed, match="keras-weightscope\\[tf-keras\\]"):
+        weightscope.verify(weightscope.load(old), inputs, against="tf_keras")
+
+
+def test_what_a_batch_gave_lasts_when_its_files_are_used_again(tmp_path):
+    keras.Sequential([keras.Input((3,)), *(keras.layers.Dense(3) for _ in range(9))]).save(tmp_path / "deep.keras")
+    seen = {}
+
+    def look(path, arrays):
+        seen[path] = [array.copy() for array in arrays]
+
+    with start(weightscope.load(tmp_path / "deep.keras"), [RNG.normal(size=(2, 3)).astype("float32")]) as referee:
+        referee.ready(look)
+        found = referee.batch(look)
+        assert list(referee.twin()) and len(referee.predicted()) == 1
+    assert list(found) == list(seen) and len(seen) > MOST_FILES
+    for path, (array,) in seen.items():
+        np.testing.assert_array_equal(found[path], array)
+
+
+def test_a_child_that_nobody_listens_to_ends(tmp_path):
+    keras.Sequential([keras.Input((3,)), *(keras.layers.Dense(3) for _ in range(9))]).save(tmp_path / "deep.keras")
+    with start(weightscope.load(tmp_path / "deep.keras"), [np.ones((2, 3), "float32")]) as referee:
+        process = referee._current._process
+        while process.event()["event"] != "call":
+            pass
+        for _ in range(MOST_FILES - 1):
+            assert process.event()["event"] == "call"
+        process._child.stdin.close()  # the child waits for its files to be read, more than there may be
+        assert process._child.wait(timeout=120) == 0
+
+
+# What is handed to tf_keras
+
+HOSTILE = [
+    ('"activation": "linear"', '"activation": {"module": "os", "class_name": "function", "config": "system",'
+                               ' "registered_name": "system"}', "module os"),
+    ('"activation": "linear"', '"activation": {"module": "keras.utils", "class_name": "function", "config": "get_file",'
+                               ' "registered_name": "get_file"}', "module keras.utils"),
+    ('"class_name": "Dense"', '"class_name": "TFOpLambda"', "TFOpLambda"),
+    ('"class_name": "Dense"', '"class_name": "TFSMLayer"', "TFSMLayer"),
+    ('"units": 2', '"units": 2, "vocabulary": "/etc/hostname"', "vocabulary"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "reason"), HOSTILE, ids=lambda text: text[-12:])
+def test_tf_keras_is_not_given_what_reaches_outside_the_file(tmp_path, tf_keras, old, new, reason):
+    tf_keras.Sequential([tf_keras.Input((3,)), tf_keras.layers.Dense(2)]).save(tmp_path / "model.h5")
+    with h5py.File(tmp_path / "model.h5", "r+") as file:
+        assert old in file.attrs["model_config"]
+        file.attrs["model_config"] = file.attrs["model_config"].replace(old, new)
+    with pytest.raises(Unsafe, match=reason):
+        weightscope.verify(weightscope.load(tmp_path / "model.h5"), np.ones((2, 3)), against="tf_keras")
+
+
+@pytest.mark.parametrize("suffix", ["h5", "keras"])
+def test_a_lambda_reaches_neither(tmp_path, tf_keras, suffix):
+    model = tf_keras.Sequential([tf_keras.Input((3,)), tf_keras.layers.Lambda(lambda x: x + 1)])
+    model.save(tmp_path / f"model.{suffix}")
+    with pytest.raises(Unsafe):
+        weightscope.verify(weightscope.load(tmp_path / f"model.{suffix}"), np.ones((2, 3)), against="tf_keras")
+
+
+@pytest.mark.parametrize("name", ["load_op_library", "io.read_file", "py_function", "math.x"])
+def test_only_functions_that_compute_are_called(name):
+    from weightscope.reference.safety import _function
+
+    assert (_function("TFOpLambda", {"function": name}) is None) == (name == "math.x")
+
+
+# Recording, and recorded values
+
+@pytest.fixture(scope="module")
+def golden(new, tmp_path_factory):
+    path = tmp_path_factory.mktemp("golden") / "golden.npz"
+    folder = path.parent
+    values = np.random.default_rng(0).normal(size=(2, 7, 4)).astype("float32")
+    np.save(folder / "a.npy", values[0])
+    np.save(folder / "b.npy", values[1])
+    result = CliRunner().invoke(main, ["record", str(new), "--input", f"a={folder / 'a.npy'}", "--input",
+                                       f"b={folder / 'b.npy'}", "-o", str(path), "--batch-size", "3"])
+    assert result.exit_code == 0, result.output
+    return path
+
+
+def test_a_golden_agrees_at_every_call_and_starts_no_keras(new, golden, monkeypatch):
+    monkeypatch.setattr(choosing, "start", None)
+    result = weightscope.verify(weightscope.load(new), against=golden)
+    assert result
+    assert {row.path for row in result.rows if row.verdict == "agrees"} == CALLS
+    assert all(row.isolated.values and row.chained.values for row in result.rows)
+    assert "Keras 3." in result.reference
+    assert result.samples == 7
+
+
+def test_verify_with_a_golden_imports_no_keras(new, golden):
+    import subprocess
+
+    code = ("import sys; from weightscope.cli import main\n"
+            "try: main(['verify', sys.argv[1], '--reference', sys.argv[2]])\n"
+            "except SystemExit as end: assert end.code == 0, end.code\n"
+            "assert not {'keras', 'tensorflow', 'tf_keras'} & set(sys.modules)")
+    subprocess.run([sys.executable, "-c", code, str(new), str(golden)], check=True, capture_output=True)
+
+
+def test_a_golden_holds_no_pickle(golden):
+    with zipfile.ZipFile(golden) as archive:
+        names = archive.namelist()
+    assert {"weightscope.npy", "inputs/a.npy", "layers/shared#2.npy", "layers/inner/inside.npy"} <= set(names)
+    with np.load(golden, allow_pickle=False) as archive:
+        assert all(archive[name].dtype.kind != "O" for name in archive.files)
+
+
+def test_a_golden_of_another_model_is_refused(golden, tmp_path):
+    other = several(keras)
+    other.layers[2].set_weights([x + 1e-6 for x in other.layers[2].get_weights()])
+    other.save(tmp_path / "other.keras")
+    result = CliRunner().invoke(main, ["verify", str(tmp_path / "other.keras"), "--reference", str(golden)])
+    assert result.exit_code == 2
+    assert "another model" in result.output
+
+
+def test_the_hash_is_that_of_the_content(tmp_path):
+    model = several(keras)
+    for name in ("one.keras", "two.keras"):
+        model.save(tmp_path / name)
+    one, two = (content_hash(weightscope.load(tmp_path / name).saved) for name in ("one.keras", "two.keras"))
+    assert one == two
+    model.compile("adam", "mse")
+    model.fit([np.ones((2, 4))] * 2, [np.ones((2, 1)), np.ones((2, 2))], verbose=0)
+    model.save(tmp_path / "trained.keras")
+    assert content_hash(weightscope.load(tmp_path / "trained.keras").saved) != one
+
+
+def test_the_hash_knows_settings_apart(tmp_path):
+    for name, activation in (("a.h5", "relu"), ("b.h5", "relu"), ("c.h5", "tanh")):
+        keras.utils.set_random_seed(0)
+        keras.Sequential([keras.Input((2,), name="x"), keras.layers.Dense(2, activation=activation, name="d")],
+                         name="s").save(tmp_path / name)
+    a, b, c = (content_hash(weightscope.load(tmp_path / name).saved) for name in ("a.h5", "b.h5", "c.h5"))
+    assert a == b != c
+
+
+def _round_trip(model, x, path, batch_size=2):
+    model.save(path.with_suffix(".keras"))
+    opened = weightscope.load(path.with_suffix(".keras"))
+    np.savez(path, **weightscope.record(opened, x, batch_size))
+    result = weightscope.verify(opened, against=path)
+    assert result, result
+    assert all(row.verdict == "agrees" and row.isolated for row in result.rows)
+    return opened, result
+
+
+def test_bfloat16_survives(tmp_path):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, dtype="bfloat16"), keras.layers.Dense(
+        2, dtype="mixed_bfloat16")])
+    opened, _ = _round_trip(model, RNG.normal(size=(5, 3)).astype("float32"), tmp_path / "golden.npz")
+    opened.layers[0].weights["kernel"].array[0] += 0.3
+    assert weightscope.verify(opened, against=tmp_path / "golden.npz").first.path == opened.layers[0].name
+
+
+def test_text_and_whole_numbers_survive(tmp_path):
+    x = keras.Input((1,), dtype="string")
+    lookup = keras.layers.StringLookup(vocabulary=["one", "zwölf"])(x)
+    keras_model = keras.Model(x, [lookup, keras.layers.Identity()(x)])
+    _round_trip(keras_model, np.array([["zwölf"], ["two"], ["one"]]), tmp_path / "golden.npz")
+
+
+def test_nested_structures_and_states_survive(tmp_path):
+    x = {"p": keras.Input((2, 3), batch_size=2, name="p"), "q": keras.Input((3,), batch_size=2, name="q")}
+    sequence, h, c = keras.layers.LSTM(3, stateful=True, return_sequences=True, return_state=True)(x["p"])
+    model = keras.Model(x, {"one": [sequence, keras.layers.Dense(2)(c)], "two": keras.layers.Add()([h, x["q"]])})
+    values = {"p": RNG.normal(size=(6, 2, 3)).astype("float32"), "q": RNG.normal(size=(6, 3)).astype("float32")}
+    _, result = _round_trip(model, values, tmp_path / "golden.npz")
+    assert len(result.outputs) == 3
+
+
+def test_record_takes_tf_keras(old, inputs, tmp_path):
+    found = weightscope.record(weightscope.load(old), inputs)
+    np.savez(tmp_path / "golden.npz", **found)
+    result = weightscope.verify(weightscope.load(old), against=tmp_path / "golden.npz")
+    assert result
+    assert "tf_keras 2." in result.reference
+
+
+def test_nothing_to_record_is_said(new):
+    with pytest.raises(NothingChecked):
+        weightscope.record(weightscope.load(new), [np.zeros((0, 4)), np.zeros((0, 4))])
+
+
+# Values of a port: any subset, by name
+
+@pytest.fixture
+def port(new, inputs):
+    model = weightscope.load(new)
+    return model, inputs, weightscope.replay(model, inputs)
+
+
+def save(tmp_path, **arrays):
+    np.savez(tmp_path / "port.npz", **arrays)
+    return tmp_path / "port.npz"
+
+
+def test_outputs_alone(port, tmp_path):
+    model, inputs, trace = port
+    path = save(tmp_path, **{"left": trace["left"], "outputs/inner#2": trace["inner#2"]})
+    result = weightscope.verify(model, inputs, against=path)
+    assert result
+    assert [row.path for row in result.compared] == ["left"]
+    assert len(result.outputs) == 2
+
+
+def test_one_layer_of_many_judged_in_isolation_where_its_inputs_are_recorded(port, tmp_path):
+    model, (a, b), trace = port
+    path = save(tmp_path, a=a, b=b, **{"shared": trace["shared"], "inner/inside": trace["inner/inside"] + 0.1,
+                                       "left": trace["left"]})
+    result = weightscope.verify(model, against=path)
+    assert result.verdict == "diverges"
+    assert result.first.path == "inner/inside"
+    rows = {row.path: row for row in result.rows}
+    assert rows["shared"].isolated
+    assert rows["inner/inside"].isolated  # shared feeds it
+    assert rows["left"].isolated is None  # inner/inside_too is not recorded
+    assert rows["left"].verdict == "agrees"
+    assert rows["inner#2/inside"].verdict == "not compared"
+
+
+def test_what_is_fed_by_nothing_recorded_says_that_the_fault_may_lie_before_it(port, tmp_path):
+    model, inputs, trace = port
+    np.save(tmp_path / "a.npy", inputs[0])
+    np.save(tmp_path / "b.npy", inputs[1])
+    path = save(tmp_path, left=trace["left"] * 1.01)
+    result = CliRunner().invoke(main, [
+        "verify", str(model.saved.path), "--reference", str(path), "--input", f"a={tmp_path / 'a.npy'}", "--input",
+        f"b={tmp_path / 'b.npy'}"])
+    assert result.exit_code == 1
+    assert "may come from before it" in " ".join(result.output.split())
+    assert "the record" in result.output
+
+
+def test_a_port_in_double_is_not_judged_as_float64(port, tmp_path):
+    model, inputs, trace = port
+    theirs = {path: np.asarray(trace[path], "float64") * (1 + 1e-7) for path in CALLS}
+    assert weightscope.verify(model, inputs, against=save(tmp_path, **theirs))
+
+
+def test_one_output_of_several_is_enough(tmp_path):
+    x = keras.Input((3, 2))
+    keras.Model(x, keras.layers.LSTM(2, return_state=True, name="lstm")(x)).save(tmp_path / "lstm.keras")
+    model, values = weightscope.load(tmp_path / "lstm.keras"), RNG.normal(size=(4, 3, 2)).astype("float32")
+    outputs = flatten(weightscope.predict(model, values))
+    assert weightscope.verify(model, values, against=save(tmp_path, lstm=outputs[0]))
+    assert weightscope.verify(model, values, against=save(tmp_path, **{"lstm:2": outputs[2]}))
+    assert not weightscope.verify(model, values, against=save(tmp_path, **{"lstm:2": outputs[0]}))
+
+
+def test_an_npy_is_the_only_output(tmp_path):
+    keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save(tmp_path / "dense.keras")
+    model, x = weightscope.load(tmp_path / "dense.keras"), np.ones((4, 3), "float32")
+    np.save(tmp_path / "y.npy", weightscope.predict(model, x))
+    assert weightscope.verify(model, x, against=tmp_path / "y.npy")
+    np.save(tmp_path / "y.npy", weightscope.predict(model, x) + 1)
+    assert weightscope.verify(model, x, against=tmp_path / "y.npy").verdict == "diverges"
+
+
+@pytest.mark.parametrize("shape", [(7, 6), (6, 5), (8, 5), (7, 5, 1)])
+def test_another_shape_diverges_and_says_so(port, tmp_path, shape):
+    model, inputs, _ = port
+    for batch_size in (3, 32):
+        result = weightscope.verify(model, inputs, batch_size=batch_size,
+                                    against=save(tmp_path, shared=np.zeros(shape, "float32")))
+        assert result.verdict == "diverges"
+        assert "shape" in result.first.chained.problem
+
+
+def test_unknown_names_have_near_matches(port, tmp_path):
+    model, _, trace = port
+    with pytest.raises(Unreadable, match="did you mean shared"):
+        Recorded(model, save(tmp_path, sharde=trace["shared"]))
+    with pytest.raises(Unreadable, match="no value of a layer"):
+        Recorded(model, save(tmp_path, a=np.zeros((7, 4))))
+
+
+def test_inputs_that_are_nowhere_are_asked_for(port, tmp_path):
+    model, _, trace = port
+    result = CliRunner().invoke(main, ["verify", str(model.saved.path), "--reference",
+                                       str(save(tmp_path, shared=trace["shared"]))])
+    assert result.exit_code == 2
+    assert "--input" in result.output
+
+
+def test_a_misspelled_reference_is_an_error(new):
+    result = CliRunner().invoke(main, ["verify", str(new), "--reference", "tfkeras"])
+    assert result.exit_code == 2
+    assert "tf_keras" in result.output
+
+
+def test_hdf5_with_inputs_activations_and_outputs(port, tmp_path):
+    model, (a, b), trace = port
+    with h5py.File(tmp_path / "port.h5", "w") as file:
+        file["inputs/a"], file["inputs/b"] = a, b
+        file["activations/shared"], file["activations/left"] = trace["shared"], trace["left"]
+        file["outputs/left"] = np.zeros((7, 1))  # targets, as what was made for training has them
+        file["predictions/left"] = trace["left"]
+    result = weightscope.verify(model, against=tmp_path / "port.h5")
+    assert result
+    assert len(result.compared) == 2
+    assert len(result.outputs) == 1
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 nothing", b"\x80\x04pickle", b"\x89HDF\r\n\x1a\n" + b"\0" * 90])
+def test_a_damaged_record_is_one_line(new, tmp_path, damage):
+    (tmp_path / "damaged.npz").write_bytes(damage)
+    result = CliRunner().invoke(main, ["verify", str(new), "--reference", str(tmp_path / "damaged.npz")])
+    assert result.exit_code in (2, 4)
+    assert len(result.output.strip().splitlines()) == 1

@@ -1,0 +1,75 @@
+"""Calls judged as they are made on both sides, in whatever order the reference makes them in float64."""
+
+import keras
+import numpy as np
+import pytest
+from judging import Live
+
+import weightscope
+from weightscope.errors import NoTwin
+from weightscope.verdict import alone, comparison, gaps
+from weightscope.verdict.verify import Ours, _sides
+
+pytestmark = pytest.mark.keras
+K = keras.layers
+X = np.random.default_rng(0).normal(size=(3, 4)).astype("float32")
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    file = tmp_path_factory.mktemp("alone") / "model.keras"
+    x = keras.Input((4,))
+    one, two = K.Dense(3, "tanh", name="one")(x), K.Dense(3, "gelu", name="two")(x)
+    keras.Model(x, K.Dense(2, name="last")(K.Add(name="sum")([one, two]))).save(file)
+    return file
+
+
+def rows_of(path, in_float64, change=None):
+    """Return the rows by path, and the Sides; ``in_float64``: makes of Keras' calls in float64 what is judged."""
+    model, live = weightscope.load(path), Live(path, [X])
+    if change:
+        model.parts[change].weights["kernel"].array[0, 0] += 0.01
+    twin = live.twin
+    live.twin = lambda: in_float64(twin())
+    sides = _sides(Ours(model, [X], ({}, {})), live)
+    return {row.path: row for row in comparison.traces(model, sides, gaps.Tolerance())}, sides
+
+
+def backwards(calls):
+    return reversed(list(calls))
+
+
+def begun_again(calls):
+    calls = list(calls)
+    yield from calls[:3]
+    yield from calls
+
+
+def given_up(calls):
+    yield from list(calls)[:3]
+    raise NoTwin("no kernel")
+
+
+@pytest.mark.parametrize("in_float64", [iter, backwards, begun_again])
+@pytest.mark.parametrize("ahead", [0, alone.AHEAD])
+def test_every_call_is_judged_in_float64(path, monkeypatch, in_float64, ahead):
+    monkeypatch.setattr(alone, "AHEAD", ahead)
+    rows, sides = rows_of(path, in_float64)
+    assert list(rows) == ["one", "two", "sum", "last"]
+    assert all(row.verdict == "agrees" and row.function.used < 1 and row.isolated.used < 1 for row in rows.values())
+    assert not sides.kept and not sides.missed
+
+
+@pytest.mark.parametrize("in_float64", [iter, backwards])
+def test_what_misses_is_kept(path, in_float64):
+    rows, sides = rows_of(path, in_float64, change="two")
+    assert {path for path, row in rows.items() if row.verdict == "diverges"} == {"two"}
+    assert set(sides.kept) == set(sides.missed) == {"two"}
+    assert not rows["two"].function.within and sides.finest_judge("two", gaps.Tolerance())[0] == "float64"
+
+
+def test_a_twin_that_gives_up_counts_for_nothing(path):
+    rows, sides = rows_of(path, given_up)
+    assert all(row.verdict == "agrees" and row.function is None for row in rows.values())
+    rows, sides = rows_of(path, given_up, change="one")
+    assert rows["one"].verdict == "diverges" and rows["one"].function is None and not sides.kept

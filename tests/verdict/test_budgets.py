@@ -1,0 +1,112 @@
+"""Budgets for rounding: by hand, by their limits, and never exceeded by Keras on random layers of many scales."""
+
+import math
+import random
+
+import keras
+import numpy as np
+import pytest
+from judging import judged
+
+import weightscope
+from weightscope.replaying.replay import replay
+from weightscope.verdict import float64
+from weightscope.verdict.budgets import UNITS, Budget, Budgets
+
+pytestmark = pytest.mark.keras
+K = keras.layers
+
+
+def budgets_of(folder, layers, x):
+    """Return the Budgets of the calls of a Sequential on ``x``."""
+    keras.Sequential([keras.Input(x.shape[1:]), *layers]).save(folder / "model.keras")
+    model, found = weightscope.load(folder / "model.keras"), Budgets()
+    with float64.in_float64(model):
+        replay(model, x, call=found)
+    return found
+
+
+def test_a_sum_of_products_by_hand(tmp_path):
+    x = np.array([[1.0, -2.0]], "float32")
+    dense = K.Dense(1, name="dense")
+    dense.build((None, 2))
+    dense.set_weights([np.array([[3.0], [4.0]]), np.array([5.0])])
+    found = budgets_of(tmp_path, [dense], x)["dense"]
+    # |1| · |3| + |-2| · |4| + |5| = 16, and 3 - 8 + 5 = 0 comes out; two terms count as four, and 4/256 of a block
+    assert found.magnitude[0].tolist() == [[16.0]]
+    expected = 4 * math.sqrt(4 + 4 / 256) * 2.0**-24 * 16
+    assert found.of("float32")[0, 0] == pytest.approx(expected)
+
+
+def test_what_only_moves_values_has_none(tmp_path):
+    x = np.random.default_rng(0).normal(size=(2, 4, 4, 3)).astype("float32")
+    found = budgets_of(tmp_path, [K.MaxPooling2D(name="pool"), K.ZeroPadding2D(name="pad"), K.Flatten(name="flat")], x)
+    assert all(not found[name].of("float16").any() for name in ("pool", "pad", "flat"))
+
+
+def test_a_budget_grows_with_the_unit_of_the_dtype():
+    one = np.ones((1,))
+    budget = Budget(100, [one], [one], [one])
+    sizes = [budget.of(dtype)[0] for dtype in ("float64", "float32", "float16", "bfloat16")]
+    assert sizes == sorted(sizes)
+    assert sizes[1] / sizes[0] == pytest.approx(UNITS["float32"] / UNITS["float64"])
+    assert not budget.of("int32").any()
+
+
+def test_where_roundings_move_an_exponent_too_far_all_is_allowed():
+    one = np.array([1.0, 1.0])
+    budget = Budget(4, [one], [one], [], exponents=[np.array([1e3, 1e-3])])
+    assert np.isinf(budget.of("bfloat16")).tolist() == [True, False]
+    assert np.isfinite(budget.of("float64")).all()
+
+
+def grown(rng):
+    """Return ``(layer, shape of the input without batch)`` of a random kind and size."""
+    n, channels = rng.randint(1, 40), rng.choice((1, 3, 8, 33))
+    activation = rng.choice(("linear", "relu", "tanh", "sigmoid", "gelu", "silu", "softmax", "selu", "exponential"))
+    sequence, image = (rng.randint(2, 30), channels), (rng.randint(4, 20), rng.randint(4, 20), channels)
+    return rng.choice([
+        lambda: (K.Dense(n, activation=activation), (rng.choice((1, 7, 300, 3000)),)),
+        lambda: (K.Dense(n, activation=activation), sequence),
+        lambda: (K.Conv1D(n, 2, activation=activation), sequence),
+        lambda: (K.Conv2D(n, 3, strides=rng.choice((1, 2)), activation=activation, padding="same"), image),
+        lambda: (K.DepthwiseConv2D(3, activation=activation), image),
+        lambda: (K.SeparableConv2D(n, 3), image),
+        lambda: (K.Conv2DTranspose(n, 3, strides=2), image),
+        lambda: (K.AveragePooling2D(2), image),
+        lambda: (K.GlobalAveragePooling2D(), image),
+        lambda: (K.BatchNormalization(), image),
+        lambda: (K.LayerNormalization(epsilon=rng.choice((1e-3, 1e-7))), sequence),
+        lambda: (K.UnitNormalization(), sequence),
+        lambda: (K.GroupNormalization(1), image),
+        lambda: (K.LSTM(rng.randint(1, 20)), sequence),
+        lambda: (K.GRU(rng.randint(1, 20), return_sequences=True), sequence),
+        lambda: (K.SimpleRNN(rng.randint(1, 20)), sequence),
+        lambda: (K.Softmax(), sequence),
+        lambda: (K.Activation(activation), sequence),
+        lambda: (K.MultiHeadAttention(2, 4), sequence),
+    ])()
+
+
+@pytest.mark.parametrize("jit", [False, True], ids=["", "jit"])
+# Of the last five, three have a mean of one value; in bfloat16, one has a softmax of numbers that it tells apart by 64,
+# and one an exponential that it does not hold.
+@pytest.mark.parametrize("seed", [*range(60), 118, 366, 598, 565, 847])
+def test_keras_stays_within_on_random_layers(seed, jit, tmp_path):
+    rng, numbers = random.Random(seed), np.random.default_rng(seed)
+    keras.backend.clear_session()
+    keras.config.set_dtype_policy(rng.choice(("float32", "float32", "mixed_float16", "mixed_bfloat16", "float64")))
+    try:
+        layer, shape = grown(rng)
+        x = keras.Input(shape)
+        model = keras.Model(x, layer(x, x) if isinstance(layer, K.MultiHeadAttention) else layer(x))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    for weight in layer.weights:
+        low = 0.1 if "variance" in weight.name else -1
+        weight.assign(numbers.uniform(low, 1, weight.shape))
+    model.save(tmp_path / "model.keras")
+    scale = 10.0 ** rng.uniform(-3, 1 if layer.dtype_policy.name == "mixed_float16" else 3)
+    values = (scale * numbers.normal(size=(rng.choice((1, 3, 64)), *shape))).astype("float32")
+    rows, _ = judged(tmp_path / "model.keras", values, jit)
+    assert [row.verdict for row in rows] == ["agrees"], rows

@@ -1,0 +1,115 @@
+"""Rewrites a model of any Keras as one that Keras 3 loads, and proves that it computes the same."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from weightscope.converting import writing
+from weightscope.converting.rewriting import Rewriter
+from weightscope.errors import ReferenceFailed, Unreadable, Unsupported
+from weightscope.model.structure import flatten
+from weightscope.opening.load import build, load
+from weightscope.opening.loose import Loose
+from weightscope.reference.choosing import Reference, start
+from weightscope.replaying.replay import predict
+from weightscope.verdict import gaps
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A converted model: ``data``, the bytes of the file; ``gaps``: of each output, the replay of the old file against
+    ``predict`` of Keras on the new one, empty where that was not asked for; ``reference``: which Keras that was."""
+
+    data: bytes
+    gaps: list
+    reference: str | None
+
+    @property
+    def agrees(self):
+        """Whether Keras gives on the new file what the old one gives by hand."""
+        return all(gap.within for gap in self.gaps)
+
+
+def convert(model, inputs=None, weights_only=False):
+    """Return a loaded model as Converted: the bytes of a ``.keras``, or of a ``.weights.h5`` with ``weights_only``.
+
+    ``inputs``: what to hold the new file against the old one on; None for not at all. Raises Unsupported, naming the
+    layer, for what Keras 3 cannot express, and ReferenceFailed where Keras 3 does not load what was written.
+    """
+    if isinstance(model, Loose):
+        raise Unsupported(f"{model.saved.path}: nothing to convert: {model.refusal()}")
+    if inputs is not None:
+        _take_shapes(model, inputs)
+    try:
+        config, new = rewritten(model)
+    except Unsupported as error:
+        raise Unsupported(f"{model.saved.path}: {error}") from error
+    weights_file = writing.weights(new)
+    data = writing.archive(config, weights_file)
+    found, version = ([], None) if inputs is None else _checked(model, data, inputs)
+    return Converted(weights_file if weights_only else data, found, version)
+
+
+def _take_shapes(model, inputs):
+    """Take the shape of an input that the file does not tell from the arrays that are given for it."""
+    for layer, array in zip(model.input_layers, model.standardize(inputs)):
+        if layer.batch_shape is None:
+            layer.batch_shape = (None, *array.shape[1:])
+
+
+def rewritten(model):
+    """Return ``(config, model)`` in Keras 3's words: the serialised form, and the model of ours built from it."""
+    rewriter = Rewriter()
+    config = rewriter.model(model)
+    new = build(config)
+    for path, arrays in rewriter.values.items():
+        layer = new
+        for name in _steps(path, new):
+            layer = layer.parts[name]
+        for name, array in arrays.items():
+            layer.weights[name].stored = _Given(np.asarray(array))
+    missing = [(layer, weight) for layer in new.with_parts() for weight in layer.weights.values()
+               if weight.tracked and weight.shape is None]
+    for layer, weight in missing[:1]:
+        raise Unsupported(f"layer {layer.name!r} ({layer.class_name}): nothing in the file becomes its {weight.name!r}")
+    return config, new
+
+
+class _Given:
+    """An array in memory, in the place of one in a file."""
+
+    def __init__(self, array):
+        self.shape, self.dtype, self._array = array.shape, array.dtype.name, array
+
+    def read(self):
+        """Return the array."""
+        return self._array
+
+
+def _steps(path, layer):
+    """Yield the names of the parts on a path; names, and attributes of wrappers, may have slashes in them."""
+    while path:
+        name = max((part for part in layer.parts if path == part or path.startswith(part + "/")), key=len, default=None)
+        if name is None:
+            raise Unreadable(f"the layer at {path!r} was not rewritten")
+        yield name
+        layer, path = layer.parts[name], path[len(name) + 1:]
+
+
+def _checked(model, data, inputs):
+    ours = flatten(predict(model, inputs))
+    with tempfile.TemporaryDirectory(prefix="weightscope-") as folder:
+        path = Path(folder) / "converted.keras"
+        path.write_bytes(data)
+        new = load(path)
+        arrays = new.standardize(inputs)
+        try:
+            with new.saved, start(new, arrays, reference=Reference("keras")) as run:
+                version, theirs = run.ready(), run.predicted()
+        except ReferenceFailed as error:
+            said = str(error).removeprefix(f"{path}: ")
+            raise ReferenceFailed(f"{model.saved.path}: what it became: {said}") from error
+    tolerance = gaps.Tolerance()
+    return [gaps.gap(a, b, tolerance) for a, b in zip(ours, theirs, strict=True)], version

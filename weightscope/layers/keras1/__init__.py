@@ -1,0 +1,4 @@
+"""Layers of Keras 1 that Keras 3 has not, or keeps in another layout.
+
+First: ``core``.
+"""

@@ -1,0 +1,274 @@
+"""What every layer is: settings, weights with named axes, a formula, a shape rule and the maths.
+
+A layer class writes down ``settings`` (annotations), ``formula``, ``weight_specs``, ``shape`` and ``forward``; the
+plumbing here reads the config, hands the weights to ``forward`` by name, casts dtypes and passes masks on.
+"""
+
+from weightscope.errors import NotReplayable, Unreadable, WeightscopeError
+from weightscope.model import settings, taught
+from weightscope.model.excused import EXCUSED
+from weightscope.model.formula import Activation, written
+from weightscope.model.refusing import Refuses
+from weightscope.model.registry import add_class, add_operation, class_of, known_classes, known_operations
+from weightscope.model.running import MISFITS, Runs
+from weightscope.model.structure import flatten, snake_case
+from weightscope.model.user_code import described, is_of_user
+from weightscope.model.weight import Weight
+
+__all__ = [
+    "Activation", "Layer", "PartConfig", "Unknown", "Weight", "add_operation", "keras_layer", "known_classes",
+    "known_operations", "layer_from",
+]
+
+
+def keras_layer(layer_class):
+    """Class decorator: read the layers of this class name in a file as this class.
+
+    A class of your own, so taught, answers for every class of its name that is none of Keras'. Where two packages use
+    one name, ``@keras_layer("package>Class")`` answers for the class that Keras saved under that registered name only.
+    """
+    if isinstance(layer_class, str):
+        return lambda found: _taught(found, layer_class)
+    if is_of_user(layer_class):
+        return _taught(layer_class, layer_class.__name__)
+    add_class(layer_class)
+    return layer_class
+
+
+def _taught(layer_class, name):
+    if not (isinstance(layer_class, type) and issubclass(layer_class, Layer)):
+        raise TypeError("@weightscope.keras_layer is for subclasses of weightscope.Layer")
+    taken = sorted(set(layer_class.settings()) & set(dir(Layer)))
+    if taken:
+        raise TypeError(f"setting {taken[0]!r} of {layer_class.__name__} has the name of an attribute of every Layer;"
+                        f" put it into ignored, and read self.config[{taken[0]!r}]")
+    taught.add_class(layer_class, name)
+    return layer_class
+
+
+def layer_from(config):
+    """Build a layer from Keras' serialised form ``{"class_name": …, "config": {…}}``.
+
+    A class that weightscope does not know becomes ``Unknown``. Raises Unreadable for anything that is no such form.
+    """
+    if not isinstance(config, dict) or not isinstance(config.get("class_name"), str):
+        raise Unreadable(f"a layer's config should hold class_name and config, found {settings._short(config)}")
+    class_name, inner = config["class_name"], config.get("config")
+    if not isinstance(inner, dict):
+        raise Unreadable(f"the config of a {class_name!r} should be a mapping, found {settings._short(inner)}")
+    if not isinstance(config.get("module"), (str, type(None))):
+        raise Unreadable(f"the module of a {class_name!r} should be a name, found {settings._short(config['module'])}")
+    name = config.get("name") or inner.get("name") or class_name.lower()
+    layer = _built(class_of(config) or Unknown, inner, name, class_name)
+    layer.class_name, layer.module = class_name, config.get("module")
+    build_config = config.get("build_config")
+    layer.build_config = build_config if isinstance(build_config, dict) else {}
+    return layer
+
+
+def _built(layer_class, config, name, class_name):
+    try:
+        return layer_class(config, name)
+    except WeightscopeError:
+        raise
+    except Exception as error:
+        if is_of_user(layer_class):
+            raise Unreadable(f"layer {name!r}: your class {layer_class.__name__}: {described(error)}") from error
+        if not isinstance(error, MISFITS):
+            raise
+        raise Unreadable(f"layer {name!r} ({class_name}): its settings do not fit each other:"
+                         f" {settings._short(error)}") from error
+
+
+class PartConfig(dict):
+    """The config of a layer of which no file tells the sizes: its weights do."""
+
+
+class Layer(Runs, Refuses):
+    """One layer of one model. ``name`` and ``config`` are the file's; every annotation of a class is a setting.
+
+    Attributes: ``name``; ``class_name``; ``config``; ``policy``, the dtype policy; ``compute_dtype``; ``weights``,
+    this layer's own by name, in Keras' order; ``parts``, the layers inside it by the attribute that holds them. What
+    ``sub_layers`` returns is also there as an attribute, where no other has its name.
+    """
+
+    formula = ""
+    supports_masking = False
+    layout = ""  # one of registry.LAYOUTS, for a class that reads what Keras 3 would not
+    stored_as = None  # the class name behind its folder in a Keras 3 file, where that is not class_name
+    ignored = ()  # settings of this class that do not change what predict returns
+    rounds_to = None  # what it rounds its inputs to (verdict/gaps.py), where coarser than their dtype
+    quantizes = ()  # the modes of Keras' quantization that this class knows
+    rounding = "general"  # what its budget follows from: "none", "products", "general" (verdict/budgets.py)
+    finest = "float64"  # the longest float in which Keras computes it, whatever its dtype
+    inferred = ""  # what it seems to be, and by what, where the file does not tell
+    refuses = ()  # settings that must be off (None or False): weightscope does not do what they ask
+
+    def __init__(self, config, name):
+        self.config = config
+        self.name = name if isinstance(name, str) else str(name)
+        self.class_name = type(self).__name__
+        self.module = None
+        self.build_config = {}
+        self.parts = {}
+        self.policy = settings.policy_name(config.get("dtype"))
+        self.compute_dtype = settings.compute_dtype(self.policy)
+        self.trainable = config.get("trainable") is not False
+        self._read_settings()
+        for attribute, held in self.sub_layers().items():
+            self.parts.update(_parts_of(attribute, held))
+            if not hasattr(self, attribute):
+                setattr(self, attribute, held)
+        self.weights = {weight.name: weight for weight in self.weight_specs()}
+
+    # What a layer class may write.
+
+    def sub_layers(self):
+        """Return ``{attribute: Layer}`` of the layers inside this one, named and ordered as Keras' class makes them.
+
+        An attribute may also hold a list, a tuple or a mapping of layers, nested or not.
+        """
+        return {}
+
+    def sub_layer(self, kind, **options):
+        """Return a layer for ``sub_layers``: ``kind`` is its class, or the name of a class of Keras or of your own.
+
+        ``options``: its settings by Keras' names; sizes such as ``units`` may be left out, its weights tell them. Its
+        dtype is this layer's, unless ``dtype`` gives another.
+        """
+        config = PartConfig({"dtype": self.config.get("dtype"), "trainable": self.trainable, **options})
+        found = layer_from({"class_name": kind, "config": config}) if isinstance(kind, str) else kind(config, "")
+        found.name = options.get("name") or ""  # without one, that of the attribute
+        return found
+
+    def weight_specs(self):
+        """Yield a Weight for each variable of its own, trainable ones first, in Keras' order."""
+        return ()
+
+    def shape(self, x):
+        """Return the output's shape for an input's; the first axis, batch, may be None, as may any other."""
+        return x
+
+    def forward(self, x):
+        """Return the output for arrays, channels last; weights come as keyword arguments by their names."""
+        raise NotImplementedError
+
+    def mask(self, x, mask):
+        """Return the mask of the output, given the first argument and its mask (Keras' ``compute_mask``)."""
+        return mask
+
+    # Plumbing.
+
+    @classmethod
+    def settings(cls):
+        """Return ``{setting: (annotation, default)}`` of this class."""
+        if "_settings" not in cls.__dict__:
+            cls._settings = settings.settings_of(cls)
+        return cls._settings
+
+    def _read_settings(self):
+        for name, (annotation, default) in self.settings().items():
+            value = self.config.get(name, default)
+            if value is settings.MISSING and annotation == "int" and isinstance(self.config, PartConfig):
+                continue
+            if value is settings.MISSING:
+                raise Unreadable(f"layer {self.name!r} ({self.class_name}): setting {name!r} is missing")
+            setattr(self, name, self.setting(name, annotation, value))
+
+    def __getattr__(self, name):
+        # A size that sub_layer left out: the one that the weights have along the axis of this word.
+        if name not in type(self).settings():
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        sizes = (weight.size_along(name) for weight in self.all_weights())
+        return next((size for size in sizes if size is not None), None)
+
+    def setting(self, name, annotation, value):
+        """Return a config's value as this setting: an ``Activation`` callable, a ``Layer``, or a checked value."""
+        if annotation == "Activation":
+            return self._activation(name, value)
+        if annotation == "Layer" or (annotation == "Layer | None" and value is not None):
+            self.parts[name] = layer_from(value)
+            return self.parts[name]
+        return settings.checked(self.name, name, annotation, value)
+
+    def _activation(self, name, value):
+        if isinstance(value, dict) and isinstance(value.get("config"), dict):
+            self.parts[name] = layer_from(value)
+            return self.parts[name]
+        if isinstance(value, dict):
+            value = value.get("config")
+        return Activation(value)
+
+    def activations(self):
+        """Return ``{setting: Activation or Layer}`` of the settings that are activations."""
+        return {name: getattr(self, name) for name, (kind, _) in self.settings().items() if kind == "Activation"}
+
+    def with_parts(self):
+        """Yield this layer and every layer inside it."""
+        yield self
+        for part in self.parts.values():
+            yield from part.with_parts()
+
+    @property
+    def keeps_samples_apart(self):
+        """Whether each sample's output surely follows from that sample alone, so that a batch may be shared out."""
+        axes = flatten([getattr(self, name, None) for name in ("axis", "axes")])
+        apart = all(axis == -1 or axis > 0 for axis in axes if isinstance(axis, int))
+        return not is_of_user(self) and apart and not getattr(self, "stateful", False)
+
+    @property
+    def quantizes_now(self):
+        """Whether the policy of this layer says that its weights are quantized."""
+        return settings.quantization(self.policy) is not None
+
+    def saved_order(self):
+        """Return the weights as Keras 3 numbers them in its files: ``vars/0``, ``vars/1``, …"""
+        return list(self.weights.values())
+
+    def all_weights(self):
+        """Yield this layer's own weights and then those of its parts, in Keras' order: those that Keras tracks."""
+        yield from (weight for weight in self.weights.values() if weight.tracked)
+        for part in self.parts.values():
+            yield from part.all_weights()
+
+    def written_formula(self):
+        """Return ``formula`` with this layer's activations in it and without the terms it does not use."""
+        return written(self.formula, self.activations(), "bias" not in self.weights and "use_bias" in self.settings())
+
+    def __repr__(self):
+        return f"<{self.class_name} {self.name!r}>"
+
+
+class Unknown(Layer):
+    """A layer of a class that weightscope does not know: shown with its weights, never run."""
+
+    def refusal(self):
+        """Say which class is asked for."""
+        if "not_replayable" in self.config:
+            return self.config["not_replayable"]
+        own = str(self.module or "keras").partition(".")[0] not in ("keras", "tf_keras")
+        if self.class_name in EXCUSED and not own:
+            return f"class {self.class_name}: {EXCUSED[self.class_name][2]}"
+        where = f" of module {self.module}" if self.module else ""
+        how = ["it can be taught with --layers"] if own else []
+        return "; ".join([f"class {self.class_name}{where} is not known to weightscope", *how, *taught.failures()])
+
+    def shape(self, *args, **kwargs):
+        """Raise NotReplayable: nobody here knows."""
+        raise NotReplayable(f"layer {self.name!r}: {self.refusal()}")
+
+
+def _parts_of(attribute, held):
+    """Yield ``(path, Layer)`` of what an attribute holds: containers as in Keras' ``_save_container_state``."""
+    if isinstance(held, Layer):
+        held.name = held.name or attribute.rpartition("/")[2]
+        yield attribute, held
+        return
+    if not isinstance(held, (list, tuple, dict)):
+        raise TypeError(f"sub_layers gives {type(held).__name__} for {attribute!r}, expected a layer or layers")
+    used = {}
+    for item in held.values() if isinstance(held, dict) else held:
+        is_layer = isinstance(item, Layer)
+        name = snake_case(item.stored_as or item.class_name) if is_layer else "container"
+        used[name] = used.get(name, -1) + 1
+        yield from _parts_of(f"{attribute}/{name}_{used[name]}" if used[name] else f"{attribute}/{name}", item)

@@ -1,0 +1,56 @@
+"""Why a layer cannot be replayed: what its config asks for, and what its weights do not fit."""
+
+from weightscope.model import settings
+from weightscope.model.formula import Activation
+from weightscope.model.user_code import is_of_user
+from weightscope.model.weight import named
+
+
+class Refuses:
+    """The part of every Layer that tells whether what the file says of it can be replayed."""
+
+    def refusal(self):
+        """Return why this layer cannot be replayed, or None."""
+        if "not_replayable" in self.config:
+            return self.config["not_replayable"]
+        own = self.settings()
+        for key, value in self.config.items():
+            if key in self.refuses and value not in (None, False):
+                return f"{key}={value!r} is not replayed"
+            if key not in own and key not in self.ignored and key not in self.refuses and not (
+                    settings.has_no_effect(key) or value in (None, False, [], {})):
+                whom = f"your class {type(self).__name__}" if is_of_user(self) else "weightscope"
+                return f"setting {key!r} is unknown to {whom}"
+        mode = settings.quantization(self.policy)
+        if mode and mode.split("/")[0] not in self.quantizes:
+            return f"quantization {mode!r} of a {self.class_name} is not replayed"
+        if self.compute_dtype is None:
+            return f"dtype policy {self.policy!r} is not replayed"
+        return next(self._missing(), None)
+
+    def _missing(self):
+        for activation in self.activations().values():
+            if isinstance(activation, Activation) and not activation.known:
+                yield f"activation {activation.name!r} is none of Keras'"
+        for weight in self.weights.values():
+            if weight.shape is None and weight.tracked:
+                yield f"weight {weight.name!r} is not in the file"
+            elif weight.stored is not None:
+                yield from self._misfits(weight)
+        for part in self.parts.values():
+            reason = part.refusal()
+            if reason:
+                yield f"its {part.class_name} {part.name!r}: {reason}"
+
+    def _misfits(self, weight):
+        words = weight.axis_words()
+        if words is None:
+            yield f"weight {weight.name!r} has shape {weight.shape}, expected the axes {weight.axes!r}"
+            return
+        if weight.dtype == "int8" and not self.quantizes_now and not is_of_user(self):
+            yield f"weight {weight.name!r} is quantized, which the config does not speak of"
+        for word, size in zip(words, weight.shape):
+            name, blocks = named(word)
+            expected = getattr(self, name, None) if name in self.settings() else None
+            if type(expected) is int and expected * max(len(blocks), 1) != size:
+                yield f"weight {weight.name!r} has {size} along {word}, the config says {name}={expected}"

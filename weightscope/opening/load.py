@@ -1,0 +1,116 @@
+"""From a path to a model: read the file, translate its config, build the layers, bind the arrays."""
+
+from os import PathLike
+
+from weightscope.dialects.translate import translate
+from weightscope.errors import Unreadable, WeightscopeError
+from weightscope.files.read import read, read_architecture
+from weightscope.layers import families
+from weightscope.model.layer import Layer, Unknown, layer_from
+from weightscope.model.models import Model
+from weightscope.model.running import MISFITS
+from weightscope.model.user_code import is_of_user
+from weightscope.opening import binding, inferring
+from weightscope.opening.loose import Loose
+
+
+def load(path: str | PathLike, architecture: str | PathLike | None = None, keras_version: str | None = None,
+         backend: str | None = None) -> Model:
+    """Open a saved Keras model and return it as a Model, its weights readable and its layers replayable.
+
+    ``path``: a whole model (``.keras``, ``.h5``, ``.hdf5``) or a weights file (``.weights.h5``, ``.h5``), told apart by
+    content; ``architecture``: for a weights file, another file that has the config: a ``.json`` of ``to_json``, or a
+    model; ``keras_version``, ``backend``: read the config and the arrays as of these, whatever the file says. The
+    model's ``saved`` is the file, ``ledger`` says where each of its arrays went, and ``notes`` what its dialect was
+    read as. Nothing of the file is run, and Keras is not needed. Raises Unreadable or Unsafe.
+    """
+    saved = read(path)
+    try:
+        if architecture is not None:
+            saved.take_config(read_architecture(architecture))
+        saved.keras_version, saved.backend = keras_version or saved.keras_version, backend or saved.backend
+        return _model_of(saved)
+    except RecursionError:
+        raise Unreadable(f"{path}: the layers of its config are nested too deeply") from None
+    except WeightscopeError as error:
+        raise type(error)(f"{path}: {error}") from error
+
+
+def _model_of(saved):
+    config, notes = translated(saved)
+    model = build(config) if config else Loose.from_arrays(saved)
+    if isinstance(model, Unknown):
+        model = Loose.from_arrays(saved, model)
+    model.ledger = binding.bind(model, saved)
+    if isinstance(model, Loose):
+        _infer_layers(model, saved.names)
+    model.saved, model.notes = saved, [*_introduced(notes, saved), *_inferred_input(model)]
+    if saved.architecture:
+        _check_fit(model)
+    return model
+
+
+def _infer_layers(model, names):
+    for layer in model.layers:
+        inferring.infer(layer, [names[layer.name]] if layer.name in names else [])
+
+
+def _inferred_input(model):
+    """Give a Sequential whose file does not tell the shape of its input the one that its first Dense takes; say so."""
+    entry, first = (model.nodes[0].layer, model.nodes[1].layer) if len(model.nodes) > 1 else (None, None)
+    kernel = first.weights.get("kernel") if isinstance(first, Layer) and first.class_name == "Dense" else None
+    if not getattr(entry, "implicit", False) or entry.batch_shape is not None or not kernel or not kernel.shape:
+        return []
+    entry.batch_shape = (None, kernel.shape[0])
+    return [f"the file does not tell the shape of the input: {entry.batch_shape} is inferred from the first kernel"]
+
+
+def _introduced(notes, saved):
+    """Return the notes on what was read as what, behind the version whose meaning that is."""
+    version = f"Keras {saved.keras_version}" if saved.keras_version else "an old Keras"
+    return [f"{version}, read as: {note}" for note in notes]
+
+
+def _check_fit(model):
+    """Raise Unreadable where the weights of one file are not those of another's architecture."""
+    missing = [f"layer {layer.name!r} ({layer.class_name}) finds no {weight.name} {weight.axes!r}"
+               for layer in model.with_parts() for weight in layer.weights.values()
+               if weight.tracked and weight.shape is None]
+    left = [f"array {path!r} {model.saved.arrays[path].shape} belongs to none of its layers"
+            for path in model.ledger.unclaimed]
+    misfit = next(iter([*model.ledger.problems, *missing, *left]), None)
+    if misfit:
+        raise Unreadable(f"its weights are not those of the architecture in {model.saved.architecture}: {misfit}")
+
+
+def translated(saved):
+    """Return a file's config in Keras 3 words, or None where it has none, and notes on what was read as what."""
+    if not saved.config:
+        return None, []
+    try:
+        return translate(saved.config, saved.keras_version, saved.backend or _backend_told_by_names(saved))
+    except MISFITS as error:
+        said = " ".join(str(error).split())[:100]
+        raise Unreadable(f"its config is none that Keras writes ({type(error).__name__}: {said})") from error
+
+
+def _backend_told_by_names(saved):
+    """Return the backend of an old file that does not name it: TensorFlow's weights have names that end in ``:0``."""
+    paths = [path for path in saved.arrays if path not in saved.optimizer]
+    if saved.order is None or not paths:
+        return None
+    return "tensorflow" if any(path.rpartition(":")[2].isdigit() for path in paths) else "theano"
+
+
+def build(config):
+    """Build the layers of a config in Keras 3 words: a Model, or Unknown for a class of somebody's own."""
+    families.bring(config)
+    layer = layer_from(config)
+    if is_of_user(layer) and not isinstance(layer, Model):
+        found = Unknown({"not_replayable": f"its class {layer.class_name} is taught as a layer, and the file does"
+                                           " not say which inputs a model of it takes"}, layer.name)
+        found.class_name, found.module = layer.class_name, layer.module
+        return found
+    if not isinstance(layer, (Model, Unknown)):
+        raise Unreadable(f"its config is a {layer.class_name}, not a model")
+    return layer

@@ -1,0 +1,72 @@
+"""Weights without an architecture: what a file keeps together, shown as layers."""
+
+import re
+
+from weightscope.errors import NotReplayable
+from weightscope.model.layer import Unknown
+from weightscope.model.models import Model
+
+
+class Loose(Model):
+    """Layers of a file that does not tell how they are connected: weights without an architecture.
+
+    A layer is what the file keeps together: a group of a legacy file, or the variables of one Keras 3 object.
+    """
+
+    def _read_graph(self):
+        self.layers = self.config["layers"]
+
+    def refusal(self):
+        return self.config["reason"]
+
+    def walk(self, inputs, masks=None, prefix="", call=None):
+        raise NotReplayable(f"model {self.name!r}: {self.refusal()}")
+        yield
+
+    @classmethod
+    def from_arrays(cls, saved, custom=None):
+        """Build one from a file without a config, or whose model is the unknown layer ``custom``."""
+        groups = _groups(saved) if saved.order is not None else _folders(saved)
+        reason = custom.refusal() if custom else "the file holds weights only, no architecture"
+        config = {"layers": [_layer(name) for name in groups], "groups": groups, "reason": reason}
+        model = cls(config, custom.name if custom else "weights")
+        model.class_name = custom.class_name if custom else "weights only"
+        return model
+
+
+def _layer(name):
+    layer = Unknown({"not_replayable": "the file does not say what it computes"}, name)
+    layer.class_name = "?"
+    return layer
+
+
+def _folders(saved):
+    """Return ``{folder: its arrays' paths}`` of a file that Keras 3 wrote."""
+    found = {}
+    for path in saved.arrays:
+        folder, inside, _ = path.rpartition("/vars/")
+        if inside and path not in saved.optimizer and "seed_generator" not in folder:
+            found.setdefault(folder, []).append(path)
+    return found
+
+
+def _groups(saved):
+    """Return ``{name: its arrays' paths}`` of a legacy file; a group of several layers is told apart by theirs."""
+    found = {}
+    for group, paths in saved.order.items():
+        owners = {}
+        for path in paths:
+            owners.setdefault(_owner(path), []).append(path)
+        if len(owners) < 2:
+            found.update({group: paths} if paths else {})
+        else:
+            found.update({owner if owner.startswith(group) else f"{group}/{owner}": inside
+                          for owner, inside in owners.items()})
+    return found
+
+
+def _owner(path):
+    """Return what keeps an array: the group above it or, in Keras 1, the layer named before it, as in ``dense_1_W``."""
+    above, _, last = path.rpartition("/")
+    flat = re.match(r"(.+?_\d+)_\D", last)
+    return flat[1] if flat else above

@@ -1,0 +1,62 @@
+"""The child process in which Keras runs, and the folder and the lines through which it is talked with.
+
+It needs nothing of weightscope's, so that the child can begin before anything else is imported.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+
+class Process:
+    """A child that imports TensorFlow at once, before it is told what to run. A context manager: leaving it ends it.
+
+    ``folder``: a temporary one, for a ``request.json`` and for arrays. The child ends when its standard input closes,
+    so it outlives nobody.
+    """
+
+    def __init__(self):
+        self._temporary = tempfile.TemporaryDirectory(prefix="weightscope-")
+        self.folder = Path(self._temporary.name)
+        self._log = open(self.folder / "log.txt", "wb")
+        root = str(Path(__file__).resolve().parent.parent.parent)
+        environment = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", **os.environ,
+                       "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", "weightscope.reference.child", str(self.folder)], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=self._log, text=True, encoding="utf-8", env=environment)
+
+    def tell(self, *words):
+        """Say a line of words; to a child that has ended nothing is said."""
+        with suppress(OSError):
+            print(*words, file=self._child.stdin, flush=True)
+
+    def event(self):
+        """Wait for what the child says next, a mapping; None where it ended."""
+        try:
+            return json.loads(self._child.stdout.readline())
+        except json.JSONDecodeError:
+            return None
+
+    def last_words(self):
+        """Return in words how the child ended."""
+        self._child.wait()
+        self._log.flush()
+        lines = (self.folder / "log.txt").read_text(errors="replace").strip().splitlines()
+        return f"{lines[-1][:300] if lines else 'nothing was printed'} (status {self._child.returncode})"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._child.kill()
+        self._child.wait()
+        with suppress(OSError):  # of what was said to one that had ended
+            self._child.stdin.close()
+        self._child.stdout.close()
+        self._log.close()
+        self._temporary.cleanup()

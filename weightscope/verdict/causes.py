@@ -1,0 +1,49 @@
+"""What went wrong with a layer that diverges: the known mistakes, each tried on that layer alone.
+
+What is told is true of the other side: it gives what this layer gives *with* the mistake.
+"""
+
+import copy
+
+from weightscope.errors import WeightscopeError
+from weightscope.model.running import MISFITS
+from weightscope.verdict.mistakes import mistakes
+
+MOST = 3  # causes that are told, where several give the same
+
+
+def causes_of(layer, given, theirs, budget, others=()):
+    """Return the words for each mistake with which a call of a layer gives the other side's outputs, a few at most.
+
+    ``given``: args, kwargs, masks and keyword masks of the call, in float64; ``theirs``: the other side's outputs;
+    ``budget``: a function of ours and theirs to a Gap; ``others``: layers whose weights might have been taken.
+    """
+    found = []
+    for words, change in mistakes(layer, others):
+        ours = mistaken(layer, given, change)
+        gap = None if ours is None else budget(ours, theirs)
+        if gap is not None and gap.within:
+            found.append(words)
+        if len(found) == MOST:
+            break
+    return found
+
+
+def mistaken(layer, given, change):
+    """Return the outputs of a call of a layer with a mistake made, or None where it cannot be made."""
+    try:
+        changed = copy.deepcopy(layer)
+        change(changed, given)
+        return changed.run(*given)[0]
+    except (WeightscopeError, *MISFITS):
+        return None
+
+
+def mistakable(model, layer):
+    """Return the other layers of a model whose weights might have been taken for a layer's: same class and shapes."""
+    def kind(one):
+        return one.class_name, [weight.shape for weight in one.all_weights()]
+
+    own = kind(layer)
+    found = (other for _, other in model.calls() if other is not layer and own[1] and kind(other) == own)
+    return list(dict.fromkeys(found))
