@@ -9,7 +9,7 @@ from weightscope.converting.gates import HARD_SIGMOID, scaled
 from weightscope.converting.writing import serialised
 from weightscope.errors import Unsupported
 from weightscope.layers import keras1, keras2
-from weightscope.layers.keras2.core import CuDNN
+from weightscope.layers.keras2.rnn import CuDNN
 from weightscope.layers.tensorflow.operations import TensorFlowCall
 from weightscope.model.input_layer import InputLayer
 from weightscope.model.layer import Layer

@@ -40,7 +40,11 @@ def _sequences():
 
 def _old():
     from weightscope.layers.keras1 import convolutional, core, rnn  # noqa: F401
-    from weightscope.layers.keras2 import core as core2  # noqa: F401
+    _keras2()
+
+
+def _keras2():
+    from weightscope.layers.keras2 import core, locally_connected, rnn  # noqa: F401
 
 
 def _operations():

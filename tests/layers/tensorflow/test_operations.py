@@ -6,7 +6,7 @@ import pytest
 import weightscope
 from weightscope.errors import NotReplayable
 from weightscope.layers import families
-from weightscope.layers.tensorflow.functions import FUNCTIONS, function_of
+from weightscope.layers.tensorflow.table import FUNCTIONS, function_of
 from weightscope.model.layer import layer_from
 
 pytestmark = pytest.mark.keras
