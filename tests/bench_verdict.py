@@ -26,15 +26,16 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from judging import Live
+from judging import Live, both_sides
 
 from weightscope.model.structure import flatten
 from weightscope.opening.load import load
-from weightscope.replaying.replay import as_predict_takes, calls_of, replay
-from weightscope.verdict import causes, comparison, float64, gaps
+from weightscope.replaying.replay import calls_of, replay
+from weightscope.replaying.samples import samples_of
+from weightscope.verdict import causes, float64
 from weightscope.verdict.budgets import Budgets
+from weightscope.verdict.differences import differences_of
 from weightscope.verdict.mistakes import mistakes, put
-from weightscope.verdict.verify import Ours, _sides
 
 K = keras.layers
 SEEN = 1e-13  # a change of a layer's output, of its largest value, that is more than its last digits
@@ -137,11 +138,8 @@ class Opened:
             shape = (batch, *layer.batch_shape[1:])
             whole = layer.policy.startswith("int")
             found.append(self.rng.integers(1, 49, shape) if whole else scale * self.rng.normal(size=shape))
-        return self.model.standardize(as_predict_takes(self.model, found))
+        return samples_of(self.model, found, batch).arrays
 
-    def sides(self, arrays):
-        """Return the ``sides.Sides`` of one batch."""
-        return _sides(Ours(self.model, arrays, ({}, {})), Live(self.path, arrays))
 
 
 def planned(model, layer):
@@ -181,30 +179,30 @@ def outputs_of(opened, arrays, layer, change):
 def faults(opened, name, count, totals, rng):
     """Make up to ``count`` faults in a model, and count what is found."""
     arrays = opened.inputs()
-    sides = opened.sides(arrays)
-    sides.isolated, sides.kept = dict(sides.ours()), dict(sides.twin)
-    ours, theirs = sides.isolated, sides.kept
-    with float64.in_float64(opened.model):
+    sides, alone = both_sides(opened.model, Live(opened.path, arrays), keep=True)
+    theirs = alone.kept
+    with sides.ours.in_float64():
+        ours = dict(sides.ours.alone(sides.given).calls())
         paths = [path for path, _ in opened.model.calls() if path in ours and path in theirs]
         calls = dict(calls_of(opened.model, arrays, sides.theirs, paths))
     plan = [(path, words, change) for path, (layer, _) in calls.items()
             for words, change in planned(opened.model, layer)]
     rng.shuffle(plan)
-    found, clean = Counter(), [np.asarray(x, "float64") for x in flatten(sides.chained.output)]
+    found, clean = Counter(), [np.asarray(x, "float64") for x in flatten(sides.ours.trace.output)]
     for path, words, change in plan:
         if found["made"] >= count:
             break
         layer, given = calls[path]
-        one_fault(opened, (path, layer, given, words, change), sides, (arrays, clean), found)
+        values = ours[path], theirs[path], sides.rule(path, in_float64=True)
+        one_fault(opened, (path, layer, given, words, change), values, (arrays, clean), found)
     for key, value in found.items():
         totals[key] += value
     print(row(name, found), flush=True)
 
 
-def one_fault(opened, fault, sides, outside, found):
+def one_fault(opened, fault, values, outside, found):
     path, layer, given, words, change = fault
-    ours, theirs = sides.isolated, sides.kept
-    rule = sides.rule(path, in_float64=True)
+    ours, theirs, rule = values
     with float64.in_float64(opened.model):
         changed = copy.deepcopy(layer)
         try:
@@ -212,12 +210,12 @@ def one_fault(opened, fault, sides, outside, found):
             wrong = changed.run(*given)[0]
         except Exception:  # this layer cannot make this mistake
             return
-        if not is_seen(wrong, ours[path]):
+        if not is_seen(wrong, ours):
             return
         found["made"] += 1
         found[f"kind {kind_of(words)}"] += 1
         budget = Budgets().of_call(changed, given, wrong)
-        verdict = rule(wrong, theirs[path], budget=budget)
+        verdict = rule(wrong, theirs, budget=budget)
         found["found"] += not verdict.within
         if verdict.within:
             print(f"    missed: {path}: {words}: used {verdict.used:.2g}", flush=True)
@@ -266,7 +264,7 @@ def alarms(opened, name):
     most = 0.0
     for batch, scale in ((1, 1e-3), (1, 1e3), (8, 1.0), (8, 30.0), (32, 0.03)):
         arrays = opened.inputs(batch, scale)
-        for found in comparison.traces(opened.model, opened.sides(arrays), gaps.Tolerance()):
+        for found in differences_of(*both_sides(opened.model, Live(opened.path, arrays))):
             judged += 1
             wrong += found.verdict != "agrees"
             most = max([most, *(gap.used for gap in (found.function, found.isolated) if gap is not None)])

@@ -7,14 +7,15 @@ import numpy as np
 import tensorflow
 
 from weightscope.errors import NoTwin
-from weightscope.model.structure import as_outputs
 from weightscope.opening.load import load
 from weightscope.reference.keras3 import Keras3
 from weightscope.reference.storing import restored, storable
-from weightscope.replaying.replay import as_predict_takes
-from weightscope.replaying.trace import Trace
-from weightscope.verdict import comparison, gaps
-from weightscope.verdict.verify import Ours, _sides
+from weightscope.replaying.samples import samples_of
+from weightscope.verdict.alone import judged_alone
+from weightscope.verdict.differences import differences_of
+from weightscope.verdict.gaps import Tolerance
+from weightscope.verdict.ours import Ours
+from weightscope.verdict.sides import held_together
 
 
 class NotLoaded(Exception):
@@ -27,40 +28,36 @@ class Live:
     ``jit``: XLA compiles what Keras runs.
     """
 
-    asks_twin = True
-
     def __init__(self, path, arrays, jit=False):
-        self._keras, self._arrays, self._jit, self.no_twin = Keras3(), arrays, jit, ""
+        self._keras, self.arrays, self._jit, self.no_twin = Keras3(), arrays, jit, ""
         try:
             self._keras.load(str(path), None)
         except Exception as error:
             raise NotLoaded(str(error)) from error
 
-    def batch(self, look):
-        """Return the Trace of the model as it is."""
+    def calls(self):
+        """Yield ``(path, arrays)`` of the model as it is."""
         self._given = {}
-        return self._traced(self._keras, self._given, look=look)
+        yield from self._told(self._keras, self._given)
 
     def twin(self):
-        """Yield ``(path, outputs)`` of the model in float64."""
+        """Yield ``(path, arrays)`` of the model in float64."""
         try:
-            yield from self._traced(self._keras.twin()(), {}, self._given).items()
+            yield from self._told(self._keras.twin()(), {}, self._given)
         except Exception as error:  # whatever Keras or TensorFlow raises where it has no float64
             self.no_twin = str(error)
             raise NoTwin(self.no_twin) from error
 
-    def _traced(self, keras, kept, given=None, look=lambda path, arrays: None):
-        found = Trace()
+    def _told(self, keras, kept, given=None):
+        found = []
 
         def note(path, leaves):
             kept[path] = leaves
-            arrays = [as_the_child_sends_it(keras.array(leaf)) for leaf in leaves]
-            look(path, arrays)
-            found[path] = as_outputs(arrays)
+            found.append((path, [as_the_child_sends_it(keras.array(leaf)) for leaf in leaves]))
 
         keras.reset()
         with patch.object(tensorflow, "function", partial(tensorflow.function, jit_compile=self._jit)):
-            keras.probes()[0](self._arrays, note, given)
+            keras.probes()[0](self.arrays, note, given)
         return found
 
 
@@ -70,13 +67,17 @@ def as_the_child_sends_it(array):
     return restored(storable(array), array.dtype.name)
 
 
+def both_sides(model, live, keep=False):
+    """Return the Sides of one batch, ours and a ``Live``'s, and what its calls alone are worth."""
+    sides = held_together(Ours(model, live.arrays), live.calls(), Tolerance())
+    return sides, judged_alone(sides, live.twin(), keep)
+
+
 def judged(path, inputs, jit=False):
     """Return a Difference for each call of the model at ``path`` on one batch of inputs, and why there is no twin."""
     model = load(path)
-    arrays = [np.asarray(x) for x in model.standardize(as_predict_takes(model, inputs))]
-    live = Live(path, arrays, jit)
-    sides = _sides(Ours(model, arrays, ({}, {})), live)
-    return comparison.traces(model, sides, gaps.Tolerance()), live.no_twin
+    live = Live(path, [np.asarray(x) for x in samples_of(model, inputs, 32).arrays], jit)
+    return differences_of(*both_sides(model, live)), live.no_twin
 
 
 def stay_within_budget(path, inputs):

@@ -5,8 +5,8 @@ import inspect
 import keras
 import numpy as np
 import pytest
+from keras2_models import CASES, built
 from running import run
-from test_keras2 import CASES, built
 from test_old_models import UNTOLD, cases, numbered, unpacked  # noqa: F401  (a fixture)
 
 import weightscope

@@ -11,6 +11,7 @@ from agreement import Case, agrees_with_keras
 import weightscope
 from weightscope.kernels.short_floats import to_bfloat16
 from weightscope.layers import catalogue
+from weightscope.model.layer import layer_from
 from weightscope.model.models import Model
 from weightscope.verdict.verify import verify
 
@@ -105,7 +106,7 @@ def test_verify_holds_pure_policies(policy, under, tmp_path):
 
 
 def test_a_policy_that_is_not_known_is_refused():
-    layer = weightscope.layers.layer_from({"class_name": "Dense", "config": {
+    layer = layer_from({"class_name": "Dense", "config": {
         "name": "d", "units": 2, "dtype": {"class_name": "DTypePolicyMap", "config": {"policy_map": {}}}}})
     assert "DTypePolicyMap" in layer.refusal()
 

@@ -19,7 +19,7 @@ from weightscope.reference.choosing import Reference
 from weightscope.verdict.verify import verify
 
 pytestmark = pytest.mark.keras
-OWN = Path(__file__).parent / "own_layers"
+OWN = Path(__file__).parents[1] / "own_layers"
 TEACH = ["--layers", str(OWN / "numpy_layers.py")]
 CUSTOM = ["--custom-objects", str(OWN / "keras_layers.py")]
 own = run_file(OWN / "keras_layers.py")
@@ -280,7 +280,7 @@ def test_lambda_with_a_named_function_is_verified(tmp_path):
 
 
 def test_the_example_of_the_readme(tmp_path):
-    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
     section = readme.partition("\n## Teach it your layer\n")[2].partition("\n## ")[0]
     (tmp_path / "my_keras_layers.py").write_text(re.search(r"```py\n(.*?)```", section, re.DOTALL)[1])
     (tmp_path / "my_layers.py").write_text(re.search(r"```python\n(.*?)```", section, re.DOTALL)[1])

@@ -13,7 +13,7 @@ from weightscope.errors import WeightscopeError
 
 pytestmark = pytest.mark.keras
 layers = keras.layers
-SCRIPT = Path(__file__).with_name("hostile_configs.py")
+SCRIPT = Path(__file__).parents[1] / "hostile_configs.py"
 EACH = 60
 
 

@@ -52,7 +52,7 @@ def _is_running(pid):
 
 
 def test_one_that_has_begun_runs_one_model_and_another_is_begun_for_the_next():
-    samples = Path(__file__).parent.parent / "sample_models"
+    samples = Path(__file__).parents[2] / "sample_models"
     model, x = weightscope.load(samples / "xor.h5"), np.load(samples / "xor_input.npy")
     with Process() as process:
         assert verify(model, x, against=Reference(process=process))

@@ -16,8 +16,9 @@ from weightscope.model.structure import flatten
 from weightscope.opening.content_hash import content_hash
 from weightscope.reference import choosing
 from weightscope.reference.child import MOST_FILES
-from weightscope.reference.choosing import start
+from weightscope.reference.choosing import Reference
 from weightscope.reference.recorded import Recorded
+from weightscope.replaying.samples import Samples
 
 pytestmark = pytest.mark.keras
 RNG = np.random.default_rng(3)
@@ -167,23 +168,21 @@ def test_without_tf_keras_auto_says_what_to_install(tmp_path, tf_keras, old, inp
 
 def test_what_a_batch_gave_lasts_when_its_files_are_used_again(tmp_path):
     keras.Sequential([keras.Input((3,)), *(keras.layers.Dense(3) for _ in range(9))]).save(tmp_path / "deep.keras")
-    seen = {}
-
-    def look(path, arrays):
-        seen[path] = [array.copy() for array in arrays]
-
-    with start(weightscope.load(tmp_path / "deep.keras"), [RNG.normal(size=(2, 3)).astype("float32")]) as referee:
-        referee.ready(look)
-        found = referee.batch(look)
-        assert list(referee.twin()) and len(referee.predicted()) == 1
-    assert list(found) == list(seen) and len(seen) > MOST_FILES
-    for path, (array,) in seen.items():
-        np.testing.assert_array_equal(found[path], array)
+    model, x = weightscope.load(tmp_path / "deep.keras"), RNG.normal(size=(2, 3)).astype("float32")
+    with Reference().begin(model, Samples([x])) as referee:
+        found = {path: array.copy() for path, (array,) in referee.calls()}
+        twin = [path for path, _ in referee.twin()]
+        predicted, = referee.predicted()
+    assert list(found) == twin and len(found) > MOST_FILES
+    np.testing.assert_array_equal(found[twin[-1]], predicted)
+    for path, array in weightscope.replay(model, x).items():
+        assert path not in found or np.allclose(found[path], array, rtol=1e-5, atol=1e-5)
 
 
 def test_a_child_that_nobody_listens_to_ends(tmp_path):
     keras.Sequential([keras.Input((3,)), *(keras.layers.Dense(3) for _ in range(9))]).save(tmp_path / "deep.keras")
-    with start(weightscope.load(tmp_path / "deep.keras"), [np.ones((2, 3), "float32")]) as referee:
+    model = weightscope.load(tmp_path / "deep.keras")
+    with Reference().begin(model, Samples([np.ones((2, 3), "float32")])) as referee:
         process = referee._current._process
         while process.event()["event"] != "call":
             pass

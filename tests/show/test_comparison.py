@@ -15,9 +15,12 @@ from weightscope.show import json as json_report
 from weightscope.show import markdown, rows, terminal
 from weightscope.show.text import Page
 from weightscope.show.verdict import chosen_rows, sentence
-from weightscope.verdict.comparison import Comparison, traces
+from weightscope.verdict.alone import judged_alone
+from weightscope.verdict.comparison import Comparison
+from weightscope.verdict.differences import differences_of
 from weightscope.verdict.gaps import Tolerance, gap
-from weightscope.verdict.sides import Chained, Sides
+from weightscope.verdict.ours import Ours
+from weightscope.verdict.sides import held_together
 from weightscope.verdict.sources import with_sources
 
 X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32")
@@ -62,17 +65,22 @@ def compared(path, change=None, tolerance=None, drop=()):
         layer.weights[weight].array[0] += amount
     whole = replay(other, X)
     theirs = Trace({key: value for key, value in whole.items() if key not in drop})
-    ours = replay(model, X)
-    isolated = replay(model, X, given=theirs)
-    found = with_sources(model, traces(model, sides(model, ours, isolated, theirs, tolerance), tolerance))
-    return Comparison(found, [gap(ours.output, whole.output, tolerance)], len(X), tolerance)
+    ours = without_budgets(model)
+    found = with_sources(rows_of(ours, theirs, tolerance), model.feeders())
+    return Comparison(found, [gap(ours.trace.output, whole.output, tolerance)], len(X), tolerance)
 
 
-def sides(model, ours, isolated, theirs, tolerance=None):
-    chained = Chained(dict(model.calls()), lambda: ours, tolerance or Tolerance())
-    for path, outputs in theirs.items():
-        chained.compare(path, flatten(outputs))
-    return Sides(chained.trace, chained.gaps, isolated, theirs)
+def without_budgets(model, x=X):
+    """Return our side of a batch, to be judged by a tolerance as a quantized model's is."""
+    ours = Ours(model, [x])
+    ours.budgets, ours.dtypes = None, {}
+    return ours
+
+
+def rows_of(ours, theirs, tolerance=None):
+    sides = held_together(ours, ((path, flatten(outputs)) for path, outputs in theirs.items()),
+                          tolerance or Tolerance())
+    return differences_of(sides, judged_alone(sides))
 
 
 @pytest.fixture(autouse=True)
@@ -132,9 +140,9 @@ def test_a_long_name_takes_a_line_of_its_own(shown):
     path = shown["deep.keras"].path
     model = load(path)
     x = np.random.default_rng(0).normal(size=(2, 4)).astype("float32")
-    ours = replay(model, x)
-    whole = [gap(ours.output, ours.output, Tolerance())]
-    result = Comparison(traces(model, sides(model, ours, ours, ours), Tolerance()), whole, 2, Tolerance())
+    trace = replay(model, x)
+    whole = [gap(trace.output, trace.output, Tolerance())]
+    result = Comparison(rows_of(without_budgets(model, x), trace), whole, 2, Tolerance())
     found = written(result)
     assert max(map(len, found.splitlines())) <= 80
     for layer in model.layers[1:]:

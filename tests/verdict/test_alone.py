@@ -3,12 +3,13 @@
 import keras
 import numpy as np
 import pytest
-from judging import Live
+from judging import Live, both_sides
 
 import weightscope
 from weightscope.errors import NoTwin
-from weightscope.verdict import alone, comparison, gaps
-from weightscope.verdict.verify import Ours, _sides
+from weightscope.verdict import alone
+from weightscope.verdict.differences import differences_of
+from weightscope.verdict.gaps import Tolerance
 
 pytestmark = pytest.mark.keras
 K = keras.layers
@@ -25,14 +26,14 @@ def path(tmp_path_factory):
 
 
 def rows_of(path, in_float64, change=None):
-    """Return the rows by path, and the Sides; ``in_float64``: makes of Keras' calls in float64 what is judged."""
+    """Return the rows by path, and the Alone; ``in_float64``: makes of Keras' calls in float64 what is judged."""
     model, live = weightscope.load(path), Live(path, [X])
     if change:
         model.parts[change].weights["kernel"].array[0, 0] += 0.01
     twin = live.twin
     live.twin = lambda: in_float64(twin())
-    sides = _sides(Ours(model, [X], ({}, {})), live)
-    return {row.path: row for row in comparison.traces(model, sides, gaps.Tolerance())}, sides
+    sides, found = both_sides(model, live)
+    return {row.path: row for row in differences_of(sides, found)}, found
 
 
 def backwards(calls):
@@ -54,22 +55,22 @@ def given_up(calls):
 @pytest.mark.parametrize("ahead", [0, alone.AHEAD])
 def test_every_call_is_judged_in_float64(path, monkeypatch, in_float64, ahead):
     monkeypatch.setattr(alone, "AHEAD", ahead)
-    rows, sides = rows_of(path, in_float64)
+    rows, found = rows_of(path, in_float64)
     assert list(rows) == ["one", "two", "sum", "last"]
     assert all(row.verdict == "agrees" and row.function.used < 1 and row.isolated.used < 1 for row in rows.values())
-    assert not sides.kept and not sides.missed
+    assert not found.kept and not found.missed
 
 
 @pytest.mark.parametrize("in_float64", [iter, backwards])
 def test_what_misses_is_kept(path, in_float64):
-    rows, sides = rows_of(path, in_float64, change="two")
+    rows, found = rows_of(path, in_float64, change="two")
     assert {path for path, row in rows.items() if row.verdict == "diverges"} == {"two"}
-    assert set(sides.kept) == set(sides.missed) == {"two"}
-    assert not rows["two"].function.within and sides.finest_judge("two", gaps.Tolerance())[0] == "float64"
+    assert set(found.kept) == set(found.missed) == {"two"}
+    assert not rows["two"].function.within and found.finest_judge("two", Tolerance())[0] == "float64"
 
 
 def test_a_twin_that_gives_up_counts_for_nothing(path):
-    rows, sides = rows_of(path, given_up)
+    rows, found = rows_of(path, given_up)
     assert all(row.verdict == "agrees" and row.function is None for row in rows.values())
-    rows, sides = rows_of(path, given_up, change="one")
-    assert rows["one"].verdict == "diverges" and rows["one"].function is None and not sides.kept
+    rows, found = rows_of(path, given_up, change="one")
+    assert rows["one"].verdict == "diverges" and rows["one"].function is None and not found.kept

@@ -11,7 +11,8 @@ from judging import judged
 import weightscope
 from weightscope.replaying.replay import replay
 from weightscope.verdict import float64
-from weightscope.verdict.budgets import UNITS, Budget, Budgets
+from weightscope.verdict.budget import UNITS, Budget
+from weightscope.verdict.budgets import Budgets
 
 pytestmark = pytest.mark.keras
 K = keras.layers

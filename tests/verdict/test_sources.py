@@ -9,7 +9,7 @@ import pytest
 import weightscope
 from weightscope.verdict.comparison import Difference
 from weightscope.verdict.gaps import Tolerance, gap
-from weightscope.verdict.sources import feeders, with_sources
+from weightscope.verdict.sources import with_sources
 from weightscope.verdict.verify import verify
 
 pytestmark = pytest.mark.keras
@@ -31,7 +31,7 @@ def nested(tmp_path_factory):
 
 
 def test_what_feeds_each_call(nested):
-    found = dict(feeders(nested))
+    found = dict(nested.feeders())
     assert found["shared"] == found["shared#2"] == []
     assert found["inner/one"] == found["inner/two"] == ["shared"]
     assert set(found["sum"]) == {"inner/one", "inner/two", "get_item"}
@@ -49,7 +49,7 @@ def row(path, chained, alone):
 def test_born_inherited_and_amplified(nested):
     rows = [row("shared", 1e-6, 1e-6), row("shared#2", 0.0, 0.0), row("get_item", 0.0, 0.0),
             row("inner/one", 1e-6, 1e-9), row("inner/two", 5e-5, 0.0), row("sum", 6e-5, 4e-5), row("last", 2e-6, 0.0)]
-    found = {row.path: row.source for row in with_sources(nested, rows)}
+    found = {row.path: row.source for row in with_sources(rows, nested.feeders())}
     assert found["shared"].kind == "born here" and found["shared"].factor == 0
     assert found["shared#2"] is found["get_item"] is None
     assert found["inner/one"].kind == "inherited" and found["inner/one"].factor == pytest.approx(1)
@@ -62,7 +62,7 @@ def test_a_call_without_values_hands_on_what_fed_it(nested):
     rows = [replace(row("shared", 1e-6, 1e-6), chained=None), row("shared#2", 1e-6, 0.0),
             replace(row("get_item", 0.0, 0.0), chained=None, isolated=None), row("inner/one", 0.0, 0.0),
             row("inner/two", 0.0, 0.0), replace(row("sum", 1e-5, 0.0), isolated=None), row("last", 0.0, 0.0)]
-    found = {row.path: row.source for row in with_sources(nested, rows)}
+    found = {row.path: row.source for row in with_sources(rows, nested.feeders())}
     assert found["shared"] is found["get_item"] is None
     assert found["sum"].kind == "amplified" and found["sum"].factor == pytest.approx(10)
 

@@ -3,15 +3,18 @@
 import keras
 import numpy as np
 import pytest
-from judging import Live
+from judging import Live, both_sides
 
 import weightscope
 from weightscope.errors import NothingChecked, ReferenceFailed, Unsafe, Unsupported
 from weightscope.model.layer import Activation
 from weightscope.model.structure import flatten
 from weightscope.show.verdict import sentence
-from weightscope.verdict import comparison, gaps
-from weightscope.verdict.verify import Ours, _sides, verify
+from weightscope.verdict.differences import CONTRADICTED, differences_of
+from weightscope.verdict.gaps import Tolerance
+from weightscope.verdict.ours import Ours, States
+from weightscope.verdict.sides import Sides
+from weightscope.verdict.verify import verify
 
 pytestmark = pytest.mark.keras
 RNG = np.random.default_rng(0)
@@ -109,7 +112,7 @@ def test_a_file_that_keras_refuses_says_why(tmp_path):
 def test_tolerance_decides(stack, inputs):
     model = weightscope.load(stack)
     model.layers[2].weights["kernel"].array[0, 0] += 0.01
-    assert verify(model, inputs, gaps.Tolerance(rtol=1.0, atol=1.0))
+    assert verify(model, inputs, Tolerance(rtol=1.0, atol=1.0))
 
 
 def test_text_is_verified_too(tmp_path):
@@ -151,10 +154,10 @@ def test_a_reference_that_contradicts_itself_is_no_witness_in_float64(tmp_path, 
     if ours_is_off:
         model.layers[-1].weights["kernel"].array[0, 0] += 0.01
     in_float64 = live.twin
-    live.twin = lambda: ((name, values * 1.5) for name, values in in_float64())
-    row, = comparison.traces(model, _sides(Ours(model, [x], ({}, {})), live), gaps.Tolerance())
+    live.twin = lambda: ((name, [leaf * 1.5 for leaf in leaves]) for name, leaves in in_float64())
+    row, = differences_of(*both_sides(model, live))
     assert row.verdict == verdict
-    assert (row.reason == comparison.CONTRADICTED) == (row.function is None) == (verdict == "agrees")
+    assert (row.reason == CONTRADICTED) == (row.function is None) == (verdict == "agrees")
 
 
 def test_an_overflow_is_named(tmp_path):
@@ -172,15 +175,16 @@ def test_an_overflow_is_named(tmp_path):
 def test_a_reference_that_begins_anew_finds_the_same_states(tmp_path):
     keras.Sequential([keras.Input(batch_shape=(2, 3, 2)), keras.layers.LSTM(2, stateful=True, name="lstm")]).save(
         tmp_path / "model.keras")
-    model, states = weightscope.load(tmp_path / "model.keras"), ({}, {})
+    model, states = weightscope.load(tmp_path / "model.keras"), States()
     for _ in range(2):  # batches: the second begins with what the first ended with
         ours = Ours(model, [RNG.normal(size=(2, 3, 2)).astype("float32")], states)
-        first, ended = ours.chained.trace.output, [array.copy() for array in flatten(list(states[0].values()))]
+        sides = Sides(ours, Tolerance())
+        first, ended = ours.trace.output, [array.copy() for array in flatten(list(states.chained.values()))]
         for _ in range(2):
-            ours.chained.compare("lstm", [first])
-            np.testing.assert_array_equal(ours.chained.trace.output, first)
-            assert ours.chained.gaps["lstm"].absolute == 0
-        np.testing.assert_array_equal(flatten(list(states[0].values())), ended)
+            sides.take("lstm", [first])
+            np.testing.assert_array_equal(ours.trace.output, first)
+            assert sides.gaps["lstm"].absolute == 0
+        np.testing.assert_array_equal(flatten(list(states.chained.values())), ended)
 
 
 def test_states_go_from_batch_to_batch_in_each_of_keras_runs(tmp_path):

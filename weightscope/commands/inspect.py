@@ -28,8 +28,8 @@ def command(model, reading, chosen, stats, values, layout, color, output):
 
     view = Overview(load(model, **reading), stats, values)
     _choose(view, chosen)
-    with options.destination(output) as file:
-        _write(view, file, layout, color)
+    with options.report(output, layout, color) as report:
+        report.model(view)
 
 
 def _choose(view, patterns):
@@ -38,15 +38,3 @@ def _choose(view, patterns):
     for pattern in missing:
         hint = did_you_mean(pattern, names)
         raise click.BadParameter(f"no layer {pattern!r} in the model.{hint}", param_hint="'--layer'")
-
-
-def _write(view, file, layout, color):
-    if layout == "json":
-        from weightscope.show import json
-        json.model(view, file)
-    elif layout == "markdown":
-        from weightscope.show import markdown
-        markdown.model(view, file)
-    else:
-        from weightscope.show import text
-        text.model(view, options.page(file, color))

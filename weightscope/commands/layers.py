@@ -24,18 +24,5 @@ def command(name, layout, color, output):
     if name is not None and entry is None:
         raise click.BadParameter(f"{name!r} is no layer class of Keras.{did_you_mean(name, catalogue.names())}",
                                  param_hint="CLASS")
-    with options.destination(output) as file:
-        _write(catalogue.entries() if entry is None else entry, file, layout, color)
-
-
-def _write(found, file, layout, color):
-    is_table = isinstance(found, list)
-    if layout == "json":
-        from weightscope.show import json
-        (json.classes if is_table else json.layer_class)(found, file)
-    elif layout == "markdown":
-        from weightscope.show import markdown
-        (markdown.classes if is_table else markdown.layer_class)(found, file)
-    else:
-        from weightscope.show import classes
-        (classes.table if is_table else classes.one)(found, options.page(file, color))
+    with options.report(output, layout, color) as report:
+        report.classes(catalogue.entries()) if entry is None else report.layer_class(entry)

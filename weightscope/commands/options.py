@@ -8,8 +8,10 @@ from pathlib import Path
 
 import click
 
+from weightscope.show.formats import FORMATS
+
 model_argument = click.argument("model", type=click.Path())
-layout = click.option("--format", "layout", type=click.Choice(["terminal", "json", "markdown"]), default="terminal",
+layout = click.option("--format", "layout", type=click.Choice(list(FORMATS)), default="terminal",
                       show_default=True, help="How the report is written.")
 color = click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True,
                      help="Colours in the terminal format; auto heeds NO_COLOR and FORCE_COLOR.")
@@ -114,20 +116,6 @@ own_layers = click.option("--layers", multiple=True, metavar="FILE", type=click.
                           help="Your own Python file with layer classes for weightscope; it is run. Repeatable.")
 
 
-def page(file, color):
-    """Return the page that a report for people is written on: in colours where ``color`` and ``file`` ask for them.
-
-    ``auto`` is a terminal's colours, none with NO_COLOR, and those of a terminal in any case with FORCE_COLOR.
-    """
-    forced = color == "always" or (color == "auto" and bool(os.environ.get("FORCE_COLOR")))
-    without = color == "never" or (color == "auto" and bool(os.environ.get("NO_COLOR")))
-    if without or not (forced or file.isatty()):
-        from weightscope.show.text import Page
-        return Page(file)
-    from weightscope.show.terminal import TerminalPage
-    return TerminalPage(file, forced)
-
-
 @contextmanager
 def replaced(path, mode="w"):
     """Open a file beside ``path`` to write into, and move it there once everything is written.
@@ -153,3 +141,10 @@ def destination(path):
     else:
         with replaced(path) as file:
             yield file
+
+
+@contextmanager
+def report(path, layout, color):
+    """Yield the format that a report is written in, to stdout or to the file ``path``."""
+    with destination(path) as file:
+        yield FORMATS[layout](file, color)

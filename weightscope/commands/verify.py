@@ -67,8 +67,8 @@ def command(model, reading, inputs, reference, seed, samples, batch_size, quick,
             arrays, description = given.for_recorded(opened, inputs, against.path, against.inputs)
         _talk(description)
         result = verify(opened, arrays, tolerance, batch_size, options.progress, against, self_test)
-    with options.destination(output) as file:
-        _write(result, file, layout, color, limit)
+    with options.report(output, layout, color) as report:
+        report.comparison(result, limit)
     raise SystemExit(result.exit_code)
 
 
@@ -76,15 +76,3 @@ def _talk(description):
     from weightscope.show.names import printable
 
     click.echo(printable(description), err=True)
-
-
-def _write(result, file, layout, color, limit):
-    if layout == "json":
-        from weightscope.show import json
-        json.comparison(result, file, limit)
-    elif layout == "markdown":
-        from weightscope.show import markdown
-        markdown.comparison(result, file, limit)
-    else:
-        from weightscope.show import rows
-        rows.comparison(result, options.page(file, color), limit)

@@ -6,8 +6,8 @@ import math
 import numpy as np
 
 from weightscope.converting.gates import HARD_SIGMOID
+from weightscope.converting.unsupported import unsupported
 from weightscope.converting.writing import serialised
-from weightscope.errors import Unsupported
 from weightscope.kernels.windows import BEFORE, margins
 from weightscope.layers.pooling import Pooling
 
@@ -38,7 +38,7 @@ def _activation(layer, shape):
 
 def _thresholded(layer, shape):
     if layer.theta < 0:
-        raise Unsupported(f"layer {layer.name!r}: Keras 3 has no ThresholdedReLU, and its ReLU no threshold below 0")
+        raise unsupported(layer, "Keras 3 has no ThresholdedReLU, and its ReLU no threshold below 0")
     return serialised("ReLU", {"threshold": float(layer.theta), "dtype": layer.policy}), {}
 
 
@@ -54,11 +54,11 @@ def _maxout(layer, shape):
 
 def _locally_connected(layer, shape):
     if shape is None or None in shape[1:]:
-        raise Unsupported(f"layer {layer.name!r}: Keras 3 has no {layer.class_name}, and its input has no known size")
+        raise unsupported(layer, f"Keras 3 has no {layer.class_name}, and its input has no known size")
     out = layer.shape(shape)[1:]
     inputs, outputs = math.prod(shape[1:]), math.prod(out)
     if inputs * outputs > MOST_ENTRIES:
-        raise Unsupported(f"layer {layer.name!r}: Keras 3 has no {layer.class_name}, and a Dense in its place would"
+        raise unsupported(layer, f"Keras 3 has no {layer.class_name}, and a Dense in its place would"
                           f" take {inputs * outputs:,} weights")
     arrays, linear = {name: weight.array for name, weight in layer.weights.items()}, copy.copy(layer)
     linear.activation = lambda x: x
@@ -82,7 +82,7 @@ def _responses(linear, x, kernel, bias=None):
 def _padded(layer, shape):
     """A convolution, or a pooling, of Theano's padding: as Keras' own where they are the same, else padded before."""
     if shape is None or None in shape[1:]:
-        raise Unsupported(f"layer {layer.name!r}: Theano's padding needs an input of known size")
+        raise unsupported(layer, "Theano's padding needs an input of known size")
     axes = list(zip(shape[2:] if layer.channels_first else shape[1:-1], *_windows(layer)))
     ours, keras = ([margins(n, size, stride, word, rate) for n, size, stride, rate in axes]
                    for word in (layer.padding, "same"))
@@ -90,12 +90,12 @@ def _padded(layer, shape):
         layer.config = {**layer.config, "padding": "same"}
         return None
     if isinstance(layer, Pooling):
-        raise Unsupported(f"layer {layer.name!r} ({layer.class_name}): Keras 3 has no padding as Theano's")
+        raise unsupported(layer, "Keras 3 has no padding as Theano's")
     arrays = layer.arrays()
     kept = {"filters", "kernel_size", "strides", "dilation_rate", "activation", "use_bias", "data_format", "groups"}
     settings = {key: value for key, value in layer.config.items() if key in kept}
     if settings.get("activation") == HARD_SIGMOID:
-        raise Unsupported(f"layer {layer.name!r}: Theano's padding with a hard_sigmoid of Keras 2")
+        raise unsupported(layer, "Theano's padding with a hard_sigmoid of Keras 2")
     around = {"name": "padded", "padding": [list(pair) for pair in ours] if layer.rank > 1 else list(ours[0])}
     if layer.rank > 1:
         around["data_format"] = layer.data_format
@@ -106,10 +106,10 @@ def _padded(layer, shape):
 
 def _convolutional_lstm(layer, shape):
     if getattr(layer, "recurrent_padding", "same") == "half" and any(size % 2 == 0 for size in layer.kernel_size):
-        raise Unsupported(f"layer {layer.name!r} ({layer.class_name}): Keras 3 has no padding as Theano's of its state")
+        raise unsupported(layer, "Keras 3 has no padding as Theano's of its state")
     if layer.padding == "half":
         if not all(size % 2 and stride == 1 for size, stride in zip(layer.kernel_size, layer.strides)):
-            raise Unsupported(f"layer {layer.name!r} ({layer.class_name}): Keras 3 has no padding as Theano's")
+            raise unsupported(layer, "Keras 3 has no padding as Theano's")
         layer.config = {**layer.config, "padding": "same"}
 
 
@@ -118,7 +118,7 @@ def _transposed(layer, shape):
     if getattr(layer, "output_shape", None) is None and layer.padding not in BEFORE:
         return
     if shape is None or None in shape[1:]:
-        raise Unsupported(f"layer {layer.name!r}: its output_shape needs an input of known size")
+        raise unsupported(layer, "its output_shape needs an input of known size")
     steps = shape[2:] if layer.channels_first else shape[1:-1]
     lengths = layer.space_shape((shape[0], *steps, None))[1:-1]
     spare = tuple(layer._spare(*axis) for axis in zip(lengths, steps, layer.kernel_size, layer.strides))
@@ -126,7 +126,7 @@ def _transposed(layer, shape):
     same = all(max(s - n, 0) // 2 == size // 2 for s, n, size in zip(spread, lengths, layer.kernel_size))
     reached = all(0 <= more < stride for more, stride in zip(spare, layer.strides))
     if not reached or (layer.padding == "half" and not same):
-        raise Unsupported(f"layer {layer.name!r} ({layer.class_name}): Keras 3 cannot come to its output_shape")
+        raise unsupported(layer, "Keras 3 cannot come to its output_shape")
     padding = {"half": "same"}.get(layer.padding, layer.padding)
     layer.config = {**layer.config, "padding": padding, "output_padding": list(spare)}
 

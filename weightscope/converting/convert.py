@@ -8,12 +8,14 @@ import numpy as np
 
 from weightscope.converting import writing
 from weightscope.converting.rewriting import Rewriter
+from weightscope.converting.unsupported import unsupported
 from weightscope.errors import ReferenceFailed, Unreadable, Unsupported
 from weightscope.model.structure import flatten
 from weightscope.opening.load import build, load
 from weightscope.opening.loose import Loose
-from weightscope.reference.choosing import Reference, start
+from weightscope.reference.choosing import Reference
 from weightscope.replaying.replay import predict
+from weightscope.replaying.samples import Samples
 from weightscope.verdict import gaps
 
 
@@ -73,7 +75,7 @@ def rewritten(model):
     missing = [(layer, weight) for layer in new.with_parts() for weight in layer.weights.values()
                if weight.tracked and weight.shape is None]
     for layer, weight in missing[:1]:
-        raise Unsupported(f"layer {layer.name!r} ({layer.class_name}): nothing in the file becomes its {weight.name!r}")
+        raise unsupported(layer, f"nothing in the file becomes its {weight.name!r}")
     return config, new
 
 
@@ -104,9 +106,9 @@ def _checked(model, data, inputs):
         path = Path(folder) / "converted.keras"
         path.write_bytes(data)
         new = load(path)
-        arrays = new.standardize(inputs)
+        samples = Samples(new.standardize(inputs))
         try:
-            with new.saved, start(new, arrays, reference=Reference("keras")) as run:
+            with new.saved, Reference("keras").begin(new, samples, twin=False) as run:
                 version, theirs = run.ready(), run.predicted()
         except ReferenceFailed as error:
             said = str(error).removeprefix(f"{path}: ")

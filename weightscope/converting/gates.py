@@ -5,7 +5,7 @@ Where a sum goes straight into the function, its weights take the factor.
 
 import numpy as np
 
-from weightscope.errors import Unsupported
+from weightscope.converting.unsupported import unsupported
 
 HARD_SIGMOID = "hard_sigmoid_keras2"
 FACTOR = 1.2
@@ -25,7 +25,7 @@ def scaled(layer, arrays):
         return {name: _by_gate(array, factors) for name, array in arrays.items()}
     last = {"pointwise_kernel", "recurrent_kernel", "bias"} | ({"kernel"} & arrays.keys())
     if asked != {"activation"} or gates != [""] or not last & arrays.keys():
-        raise Unsupported(f"layer {layer.name!r} ({layer.class_name}): Keras 3 has no hard_sigmoid as of Keras 2 here")
+        raise unsupported(layer, "Keras 3 has no hard_sigmoid as of Keras 2 here")
     return {name: array * np.float32(FACTOR) if name in last else array for name, array in arrays.items()}
 
 

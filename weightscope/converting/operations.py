@@ -1,6 +1,6 @@
 """TensorFlow's functions in a graph, as the operations of ``keras.ops`` that compute the same."""
 
-from weightscope.errors import Unsupported
+from weightscope.converting.unsupported import unsupported
 from weightscope.layers.tensorflow.operations import SlicingOpLambda, TensorFlowCall, TensorFlowOpLayer
 
 # TensorFlow's name → module and class of keras.ops; then the arguments of the call, by TensorFlow's names in Keras'
@@ -77,7 +77,7 @@ def layer(call, nodes):
     found = [{ours: node["kwargs"][theirs] for ours, theirs in settings.items() if theirs in node["kwargs"]}
              for node in nodes]
     if any(other != found[0] for other in found[1:]):
-        raise Unsupported(f"layer {call.name!r} ({call.class_name}): its calls have different settings")
+        raise unsupported(call, "its calls have different settings")
     return {"module": f"keras.src.ops.{module}", "class_name": class_name, "registered_name": class_name,
             "config": {"name": call.name, **(found[0] if found else {})}}
 
@@ -86,7 +86,7 @@ def _entry(call):
     name = "__operators__.getitem" if isinstance(call, SlicingOpLambda) else call.called()
     name = name.removeprefix("compat.v1.")
     if isinstance(call, TensorFlowOpLayer) or name not in _OF:
-        raise Unsupported(f"layer {call.name!r} ({call.class_name}): weightscope knows no keras.ops for"
+        raise unsupported(call, "weightscope knows no keras.ops for"
                           f" {call.called()}")
     return _OF[name]
 
@@ -107,11 +107,11 @@ def _arguments(call, node, names, settings):
     for name, value in given.items():
         idle = _IDLE.get(name, ...)
         if name not in names and name not in settings.values() and idle is not object and value != idle:
-            raise Unsupported(f"layer {call.name!r} ({call.class_name}): {call.called()} with {name}={value!r} is not"
+            raise unsupported(call, f"{call.called()} with {name}={value!r} is not"
                               " converted")
     turned = {"a": given.get("transpose_a"), "b": given.get("transpose_b")}
     if any(turned.values()):
-        raise Unsupported(f"layer {call.name!r} ({call.class_name}): a product with a transposed side is not converted")
+        raise unsupported(call, "a product with a transposed side is not converted")
     return [_index(given[name]) if name == "slice_spec" else given[name] for name in names if name in given]
 
 

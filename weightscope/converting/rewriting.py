@@ -6,6 +6,7 @@ padded becomes a padding and a convolution. What cannot be said so is named, by 
 
 from weightscope.converting import composed, operations
 from weightscope.converting.gates import HARD_SIGMOID, scaled
+from weightscope.converting.unsupported import unsupported
 from weightscope.converting.writing import serialised
 from weightscope.errors import Unsupported
 from weightscope.layers import keras1, keras2
@@ -80,7 +81,7 @@ class Rewriter:
             return self.model(layer, path + "/")
         reason = layer.refusal()
         if reason:
-            raise Unsupported(f"layer {layer.name!r} ({layer.class_name}): {reason}")
+            raise unsupported(layer, reason)
         if layer.module and layer.module.startswith("keras.src.ops"):
             return {**serialised(layer.class_name, {**layer.config, "name": layer.name}, layer.module),
                     "registered_name": layer.class_name}
@@ -91,9 +92,9 @@ class Rewriter:
         if class_name == layer.class_name and type(layer).__module__.startswith(_GONE) and not (
                 class_name in _KEPT and layer.layout == "old"):
             layout = "time-major " if layer.layout == "time_major" else ""
-            raise Unsupported(f"layer {layer.name!r}: Keras 3 has no {layout}{layer.class_name}")
+            raise unsupported(layer, f"Keras 3 has no {layout}{layer.class_name}")
         if word := _wordless(layer):
-            raise Unsupported(f"layer {layer.name!r} ({class_name}): Keras 3 has no {word}")
+            raise unsupported(layer, f"Keras 3 has no {word}")
         config = self._config(layer, path)
         self.values[path] = scaled(layer, _stored(layer))
         return serialised(class_name, config if class_name != "Identity" else _base(layer))

@@ -172,7 +172,7 @@ class Layer(Runs, Refuses):
             if value is settings.MISSING and annotation == "int" and isinstance(self.config, PartConfig):
                 continue
             if value is settings.MISSING:
-                raise Unreadable(f"layer {self.name!r} ({self.class_name}): setting {name!r} is missing")
+                raise Unreadable(self.about(f"setting {name!r} is missing"))
             setattr(self, name, self.setting(name, annotation, value))
 
     def __getattr__(self, name):
@@ -234,6 +234,10 @@ class Layer(Runs, Refuses):
     def written_formula(self):
         """Return ``formula`` with this layer's activations in it and without the terms it does not use."""
         return written(self.formula, self.activations(), "bias" not in self.weights and "use_bias" in self.settings())
+
+    def about(self, said):
+        """Return what is said of this layer, its name and class before it."""
+        return f"layer {self.name!r} ({self.class_name}): {said}"
 
     def __repr__(self):
         return f"<{self.class_name} {self.name!r}>"

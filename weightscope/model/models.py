@@ -1,6 +1,9 @@
 """A model is a layer that walks a graph of calls: Sequential and Functional."""
 
+import math
 from collections import Counter
+
+import numpy as np
 
 from weightscope.errors import NotReplayable, Unreadable
 from weightscope.model.graph import Node, Ref, ends_structure, in_call_order, ref_from, with_refs
@@ -61,6 +64,24 @@ class Model(Layer):
                 yield from node.layer.calls(prefix + node.path + "/")
             elif node.path not in inputs:
                 yield prefix + node.path, node.layer
+
+    def feeders(self, prefix="", fed=None):
+        """Yield ``(path, paths)`` of every call that computes something: those of the calls whose outputs it takes.
+
+        Nested models are opened; ``fed``: what feeds each input of this one. Returns what gives each of its outputs.
+        """
+        inputs = flatten(self.inputs)
+        known = dict(zip(inputs, fed or [[] for _ in inputs], strict=True))
+        for node in self.nodes:
+            path, by = prefix + node.path, [known[ref.node] for ref in node.refs if ref.node in known]
+            if isinstance(node.layer, Model):
+                count = len(flatten(node.layer.inputs))
+                inner = by if len(by) == count else [_together(by)] * count
+                known[node.path] = _together((yield from node.layer.feeders(path + "/", inner)))
+            elif node.path not in inputs:
+                yield path, _together(by)
+                known[node.path] = [path]
+        return [known[ref.node] for ref in flatten(self.outputs)]
 
     def refusal(self):
         """Return None: a model refuses where its layers do, one by one."""
@@ -133,6 +154,23 @@ class Model(Layer):
             raise Unreadable(f"model {self.name!r} takes {len(flatten(self.inputs))} inputs, got {len(given)}")
         return [layer.standardize(x) for layer, x in zip(self.input_layers, given)]
 
+    def as_predict_takes(self, inputs):
+        """Return inputs as Keras' ``predict`` sees them: float64 rounded to float32, a list of numbers as an array."""
+        lists = not any(isinstance(leaf, np.ndarray) for leaf in flatten(inputs))
+        if lists and not isinstance(inputs, dict) and len(self.input_layers) == 1:
+            inputs = np.asarray(inputs)
+        return map_structure(lambda x: x.astype("float32") if getattr(x, "dtype", None) == np.float64 else x, inputs)
+
+    def values_of_sample(self, shapes):
+        """Return how many values one sample makes on its way, given its inputs' shapes; None where nothing tells."""
+        found = self.shapes([(1, *shape[1:]) for shape in shapes])
+        if None in found.values():
+            return None
+        flat = flatten_shapes(list(found.values()))
+        if any(len(shape) < 2 or None in shape for shape in flat):
+            return None
+        return sum(math.prod(shape) for shape in flat)
+
     def shapes(self, input_shapes=None, prefix=""):
         """Return ``{path: shape}`` of every node's output; None where no rule tells it.
 
@@ -177,6 +215,10 @@ class Model(Layer):
     def shape(self, x):
         """Return the shapes of the outputs for those of the inputs."""
         return self.output_shape(self.shapes(flatten_shapes(x)))
+
+
+def _together(lists):
+    return list(dict.fromkeys(path for paths in lists for path in paths))
 
 
 def _masks_like(masks, count):

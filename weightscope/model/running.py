@@ -32,7 +32,7 @@ class Runs:
         """
         reason = self.refusal()
         if reason:
-            raise NotReplayable(f"layer {self.name!r} ({self.class_name}): {reason}")
+            raise NotReplayable(self.about(reason))
         given = self.arguments(args, kwargs or {})
         first = next(iter(given), None)
         masks = {**dict(zip(self._call_names(), masks)), **(keyword_masks or {})}
@@ -66,15 +66,15 @@ class Runs:
                 why = f"its settings, weights and input do not fit each other: {str(error)[:200]}"
             else:
                 raise
-            raise NotReplayable(f"layer {self.name!r} ({self.class_name}): {why}") from error
+            raise NotReplayable(self.about(why)) from error
 
     def _check_shapes(self, outputs, expected):
         # Keras' own layers are held against Keras in our tests; here the rule and the maths can only check each other.
         found = [np.shape(leaf) for leaf in flatten(outputs)]
         if [len(shape) for shape in found] != [len(shape) for shape in expected] or any(
                 m not in (None, n) for one, other in zip(found, expected) for n, m in zip(one, other)):
-            raise NotReplayable(f"layer {self.name!r} ({self.class_name}): its shape says {_shapes_text(expected)}, its"
-                                f" forward gave {_shapes_text(found)}")
+            raise NotReplayable(self.about(f"its shape says {_shapes_text(expected)}, its forward gave"
+                                           f" {_shapes_text(found)}"))
 
     def _check_size(self, given):
         shapes = map_structure(lambda x: x.shape if isinstance(x, np.ndarray) else x, given)
@@ -82,7 +82,7 @@ class Runs:
         outputs = flatten_shapes(self.output_shapes(first, shapes))
         size = sum(math.prod(shape) for shape in outputs if None not in shape)
         if size > MOST_VALUES:
-            raise NotReplayable(f"layer {self.name!r} ({self.class_name}): its output would have {size:,} values")
+            raise NotReplayable(self.about(f"its output would have {size:,} values"))
         return outputs
 
     def output_shapes(self, args, kwargs):
@@ -103,8 +103,7 @@ class Runs:
             elif key in names:
                 given[key] = value
             elif value is not None and value is not False:
-                raise NotReplayable(f"layer {self.name!r} ({self.class_name}): call argument {key}={value!r}"
-                                    " is not replayed")
+                raise NotReplayable(self.about(f"call argument {key}={value!r} is not replayed"))
         return {name: given[name] for name in names if name in given}
 
     def _call_names(self):

@@ -1,12 +1,14 @@
 """Which Keras judges a model: the one that is asked for, or the first that can, of those that are installed."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
+from typing import ClassVar
 
 from weightscope.errors import NoTwin, ReferenceFailed, WeightscopeError
 from weightscope.reference import safety
 from weightscope.reference.process import Process
+from weightscope.reference.recorded import Recorded
 from weightscope.reference.run import Run
 
 KINDS = ("auto", "keras", "tf_keras")
@@ -25,70 +27,97 @@ class Reference:
     custom_objects: tuple = ()
     twin: bool = True
     process: Process | None = None
+    inputs: ClassVar = {}  # of its own it has none
+    partial: ClassVar = False  # it shows every layer
+
+    @property
+    def no_twin(self):
+        """Why it is not asked in float64, "" where it is."""
+        return "" if self.twin else "quick"
+
+    def begin(self, model, samples, twin=True):
+        """Start a Keras on a loaded model and the Samples to run it on, and return a Referee at once.
+
+        ``twin``: whether it is run in float64 too. Raises Unsafe for a file that holds code, Unsupported for one that
+        cannot be run, ReferenceFailed where no Keras that was asked for is installed.
+        """
+        asked = replace(self, twin=self.twin and twin)
+        safety.check(model, self.custom_objects)
+        begun = [self.process] if self.process else []
+
+        def run(kind):
+            return Run(kind, model.saved, samples, asked, begun.pop() if begun else Process())
+
+        return Referee(model, samples, asked, run)
 
 
-def start(model, inputs, batch_size=32, reference=Reference()):
-    """Start a Keras on a loaded model and a flat list of arrays, and return a Referee at once.
-
-    Raises Unsafe for a file that holds code, Unsupported for one that cannot be run, ReferenceFailed where no Keras
-    that was asked for is installed.
-    """
-    safety.check(model, reference.custom_objects)
-    begun = [reference.process] if reference.process else []
-
-    def run(kind):
-        return Run(kind, model.saved, inputs, batch_size, reference, begun.pop() if begun else Process())
-
-    return Referee(model, reference, run)
+def referee_of(model, against):
+    """Return a Reference or Recorded for what a caller names: a kind of Keras, the path of a file, or one of these."""
+    if isinstance(against, (Reference, Recorded)):
+        return against
+    return Reference(against) if against in KINDS else Recorded(model, against)
 
 
 class Referee:
     """The first Keras of those asked for that can load and run the model. A context manager.
 
     With "auto" that is Keras 3, then tf_keras; the other way round for an old file that Keras 3 would load and compute
-    otherwise than it was meant. ``notes`` says what was refused, and what follows from the choice.
+    otherwise than it was meant. ``batches``: those of the samples; ``version``: which Keras it is, in words, when it
+    has loaded; ``notes`` says what was refused, and what follows from the choice; ``cores``: how many it takes beside
+    us.
     """
 
-    def __init__(self, model, reference, run):
+    partial, cores = Reference.partial, 1
+
+    def __init__(self, model, samples, reference, run):
         self._model, self._reference, self._run, self._current = model, reference, run, None
         self._other_meaning = is_old(model.saved) and _holds(model.with_parts(), "hard_sigmoid_keras2")
         every = ("tf_keras", "keras") if self._other_meaning else ("keras", "tf_keras")
         self._waiting = list(every if reference.kind == "auto" else (reference.kind,))
-        self.notes, self._failures = [], []
+        self.batches, self.version, self.notes, self._failures, self._settled = samples.batches, "", [], [], False
         self.asks_twin, self.no_twin = reference.twin, ""
         self._start_next()
 
-    def ready(self, look=None):
-        """Return the version text of the first Keras that loads and runs the model; ReferenceFailed without one.
+    def ready(self):
+        """Wait until a Keras has loaded the model, and return its version text; ReferenceFailed without one."""
+        while not self.version:
+            try:
+                self.version = self._current.ready()
+            except ReferenceFailed as error:
+                self._pass_on(error)
+        return self.version
 
-        ``look``: as ``Run.batch`` takes it; where a Keras fails, it is called with the same paths again.
+    def calls(self):
+        """Yield ``(path, arrays)`` of each call of the next batch as it comes; arrays last until the next is taken.
+
+        Where a Keras fails on the first batch, the next one begins with the same paths again.
         """
         while True:
+            self.ready()
             try:
-                version = self._current.ready(look)
+                yield from self._current.calls()
             except ReferenceFailed as error:
-                self._fail(error)
-                self._current.__exit__()
-                self._start_next()
+                if self._settled:
+                    raise
+                self._pass_on(error)
             else:
-                self.notes += self._about_choice()
-                return version
-
-    def predicted(self):
-        """Return the flat outputs of ``predict`` on all inputs."""
-        return self._current.predicted()
-
-    def batch(self, look=None):
-        """Run the next batch, and return the Trace of it; ``look``: as ``Run.batch`` takes it."""
-        return self._current.batch(look)
+                self._settle()
+                return
 
     def twin(self):
-        """Yield ``(path, outputs)`` of the same batch in float64, as ``Run.twin`` does."""
+        """Return what yields ``(path, arrays)`` of the same batch in float64, as ``Run.twin``; None if not asked."""
+        return self._in_float64() if self.asks_twin else None
+
+    def _in_float64(self):
         try:
             yield from self._current.twin()
         except NoTwin as reason:
             self.no_twin = str(reason)
             raise
+
+    def predicted(self):
+        """Return the flat outputs of ``predict`` on all inputs."""
+        return self._current.predicted()
 
     def __enter__(self):
         return self
@@ -96,6 +125,18 @@ class Referee:
     def __exit__(self, *_):
         if self._current is not None:
             self._current.__exit__()
+
+    def _settle(self):
+        if not self._settled:
+            self._settled = True
+            self.notes += self._about_choice()
+
+    def _pass_on(self, error):
+        """Go on to the next Keras, after one that failed."""
+        self._fail(error)
+        self._current.__exit__()
+        self.version = ""
+        self._start_next()
 
     def _start_next(self):
         self._current = None

@@ -15,18 +15,16 @@ An ``.npz`` whose names ``reference.recorded`` explains: ``inputs/…``, ``layer
 
 import json
 import os
-from dataclasses import replace
 
 import numpy as np
 
 from weightscope.errors import NothingChecked, Unsupported
 from weightscope.kernels.short_floats import dtype_name
-from weightscope.model.structure import flatten
 from weightscope.opening.content_hash import content_hash
-from weightscope.reference.choosing import Reference, start
+from weightscope.reference.choosing import Reference
 from weightscope.reference.recorded import HEADER, named_outputs
 from weightscope.reference.storing import storable
-from weightscope.replaying.replay import as_predict_takes, batches_of
+from weightscope.replaying.samples import samples_of, told
 from weightscope.version import __version__
 
 
@@ -38,31 +36,25 @@ def record(model, inputs, batch_size=32, against="auto", progress=None):
     """
     if not isinstance(against, Reference):
         against = Reference(against)
-    against = replace(against, twin=False)
-    arrays = model.standardize(as_predict_takes(model, inputs))
-    if not arrays or not len(arrays[0]):
+    samples = samples_of(model, inputs, batch_size)
+    if not len(samples):
         raise NothingChecked("the input has no samples, so there is nothing to record")
-    sizes = [len(batch[0]) for batch in batches_of(arrays, batch_size)]
-    with start(model, arrays, batch_size, against) as referee:
-        version, predicted, traces = _run(referee, len(sizes), progress or (lambda stage, done, total: None))
-    found = {f"inputs/{layer.name}": array for layer, array in zip(model.input_layers, arrays)}
     known = {path for path, _ in model.calls()}  # and no model as a whole, whose layers say it all
-    found.update(_layers([{path: trace[path] for path in trace if path in known} for trace in traces], sizes))
+    with against.begin(model, samples, twin=False) as referee:
+        traces = [_trace(referee.calls(), known) for _ in told(samples.batches, progress)]
+        predicted = referee.predicted()
+    found = {f"inputs/{layer.name}": array for layer, array in zip(model.input_layers, samples.arrays)}
+    found.update(_layers(traces, [len(batch[0]) for batch in samples.batches]))
     found.update({f"outputs/{name}": array for name, array in zip(named_outputs(model), predicted, strict=True)})
-    header = {"format": 1, "weightscope": __version__, "reference": version, "model": content_hash(model.saved),
+    header = {"format": 1, "weightscope": __version__, "reference": referee.version, "model": content_hash(model.saved),
               "file": os.path.basename(model.saved.path), "batch_size": batch_size, "notes": referee.notes,
               "dtypes": {name: "bfloat16" for name, array in found.items() if dtype_name(array.dtype) == "bfloat16"}}
     return {HEADER: np.array(json.dumps(header)), **{name: _plain(array) for name, array in found.items()}}
 
 
-def _run(referee, batches, progress):
-    progress("keras", 0, batches)
-    version = referee.ready()
-    traces = []
-    for index in range(batches):
-        traces.append(referee.batch())
-        progress("samples", index + 1, batches)
-    return version, referee.predicted(), traces
+def _trace(calls, known):
+    """Return ``{path: arrays}`` of the calls of a batch that are known; of one that comes again, what it gave last."""
+    return {path: [np.array(leaf) for leaf in leaves] for path, leaves in calls if path in known}
 
 
 def _plain(array):
@@ -74,7 +66,7 @@ def _layers(traces, sizes):
     """Return ``{layers/PATH: array}``, the batches of each output joined; ``sizes``: how many samples each has."""
     found = {}
     for path in traces[0]:
-        for index, parts in enumerate(zip(*(flatten(trace[path]) for trace in traces))):
+        for index, parts in enumerate(zip(*(trace[path] for trace in traces))):
             name = f"layers/{path}" + (f":{index}" if index else "")
             if len(parts) > 1 and sizes != [len(part) if part.ndim else None for part in parts]:
                 raise Unsupported(f"layer {path!r} gives an output without a batch axis: record one batch, with"

@@ -25,25 +25,24 @@ from weightscope.errors import Unreadable
 from weightscope.files.source import Source
 from weightscope.files.untrusted import reading
 from weightscope.model.models import Model
-from weightscope.model.structure import as_outputs, flatten
+from weightscope.model.structure import flatten
 from weightscope.opening.content_hash import content_hash
 from weightscope.reference.storing import restored
 from weightscope.replaying.input_files import arrays_in
-from weightscope.replaying.trace import Trace
 
 HEADER = "weightscope"
 _GROUPS = {"inputs": "inputs", "layers": "layers", "activations": "layers", "outputs": "outputs"}
 
 
 class Recorded:
-    """Recorded values of one model, as a reference that needs no Keras: the same contract as ``Referee``.
+    """Recorded values of one model, as a reference that needs no Keras: the same contract as Reference and Referee.
 
     ``inputs``: ``{name: array}`` as far as the file has them; ``header``: what ``record`` wrote about itself, or {}.
     Raises Unreadable for a file that cannot be read, that belongs to another model, or names what this one lacks.
     """
 
     partial = True  # a layer without a recorded value is no gap in the check
-    asks_twin, no_twin = False, "recorded values are in their own dtypes"
+    no_twin, cores = "recorded values are in their own dtypes", 0
 
     def __init__(self, model, path):
         self.path, self.notes = os.fspath(path), []
@@ -57,33 +56,30 @@ class Recorded:
             self._place(name, array)
         if not self._layers and not self._outputs:
             raise Unreadable(f"{self.path}: holds no value of a layer or an output to compare with")
-        self._samples, self._batch_size, self._next = 0, 0, 0
+        version = self.header.get("reference")
+        self.version = f"recorded values of {self.path}" + (f" ({version})" if version else "")
 
-    def begin(self, samples, batch_size):
-        """Set how many samples there are, and how many a batch takes."""
-        self._samples, self._batch_size, self._next = samples, batch_size, 0
+    def begin(self, _model, samples, _twin=False):
+        """Take the Samples that it is held against, batch by batch as they were recorded."""
+        samples.batch_size = self.header.get("batch_size", samples.batch_size)
+        self._samples, self._batch_size, self._next = len(samples), samples.batch_size, 0
+        self.batches = samples.batches
         return self
 
-    def ready(self, _look=None):
-        """Return what is recorded, in words."""
-        version = self.header.get("reference")
-        return f"recorded values of {self.path}" + (f" ({version})" if version else "")
+    def calls(self):
+        """Yield ``(path, arrays)`` of the calls of the next batch that are recorded, None for an array that is not."""
+        start, self._next = self._next, self._next + self._batch_size
+        last = self._next >= self._samples
+        part = slice(start, None if last else self._next)  # what is left over shows as another shape
+        for path, leaves in self._layers.items():
+            yield path, [self._cut(leaves.get(index), part) for index in range(max(leaves) + 1)]
+
+    def twin(self):
+        """Return None: nothing is recorded in float64 besides."""
 
     def predicted(self):
         """Return the flat outputs of ``predict``, None for one that is not recorded."""
         return [self._outputs.get(ref, self._leaf(ref)) for ref in self._names.outputs]
-
-    def batch(self, look):
-        """Return the Trace of the next batch: of the calls that are recorded; ``look``: as ``Run.batch`` takes it."""
-        start, self._next = self._next, self._next + self._batch_size
-        last = self._next >= self._samples
-        part = slice(start, None if last else self._next)  # what is left over shows as another shape
-        found = Trace()
-        for path, leaves in self._layers.items():
-            cut = [self._cut(leaves.get(index), part) for index in range(max(leaves) + 1)]
-            look(path, cut)
-            found[path] = as_outputs(cut)
-        return found
 
     def _cut(self, array, part):
         return array[part] if array is not None and array.ndim and self._samples > self._batch_size else array

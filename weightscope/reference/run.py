@@ -11,9 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from weightscope.errors import NoTwin, ReferenceFailed, Unreadable
-from weightscope.model.structure import as_outputs, flatten
 from weightscope.reference.storing import mapped_arrays, storable
-from weightscope.replaying.trace import Trace
 
 _SUFFIXES = {"keras archive": ".keras", "keras weights h5": ".weights.h5"}
 
@@ -21,17 +19,18 @@ _SUFFIXES = {"keras archive": ".keras", "keras weights h5": ".weights.h5"}
 class Run:
     """One run of Keras 3 or tf_keras. A context manager: leaving it ends the child and removes its files.
 
-    ``kind``: "keras" or "tf_keras"; ``saved``: what was read from the file; ``inputs``: a flat list of arrays in the
-    model's order; ``reference``: the Reference it was asked as; ``process``: the Process to run it in, which has run
-    nothing. Keras loads as soon as this is made.
+    ``kind``: "keras" or "tf_keras"; ``saved``: what was read from the file; ``samples``: the Samples it is run on;
+    ``reference``: the Reference it was asked as; ``process``: the Process to run it in, which has run nothing. Keras
+    loads as soon as this is made.
     """
 
-    def __init__(self, kind, saved, inputs, batch_size, reference, process):
+    def __init__(self, kind, saved, samples, reference, process):
         self._path, self._name, self._process = saved.path, {"keras": "Keras"}.get(kind, kind), process
         folder = process.folder
-        for index, array in enumerate(inputs):
+        for index, array in enumerate(samples.arrays):
             np.save(folder / f"input_{index}.npy", storable(array))
-        request = {"kind": kind, "model": self._link(saved, folder), "inputs": len(inputs), "batch_size": batch_size,
+        request = {"kind": kind, "model": self._link(saved, folder), "inputs": len(samples.arrays),
+                   "batch_size": samples.batch_size,
                    "config": json.dumps(saved.config) if saved.keeps_weights_only else None,
                    "twin": reference.twin,
                    "custom_objects": [str(Path(path).resolve()) for path in reference.custom_objects]}
@@ -51,66 +50,48 @@ class Run:
         model.symlink_to(path)
         return str(model)
 
-    def ready(self, look=None):
-        """Wait until the model is loaded and has run; return the version text of the Keras that did.
-
-        ``look``: as in ``batch``.
-        """
-        version = self._next("loaded")["version"]
-        while self._keep(self._next("call", "end"), look)["event"] == "call":
-            pass
-        return version
+    def ready(self):
+        """Wait until the model is loaded; return the version text of the Keras that did."""
+        return self._next("loaded")["version"]
 
     def predicted(self):
         """Wait for ``model.predict`` on all inputs, and return its flat outputs."""
-        return flatten(dict(self._calls("predicted"))[""])
+        return [np.array(leaf) for _, leaves in self._calls("predicted") for leaf in leaves]
 
-    def batch(self, look=None):
-        """Return the Trace of the next batch: every call's outputs.
-
-        ``look``: called with the path of each call and a list of its arrays as they come, before they are kept.
-        """
-        found = Trace(self._calls("batch", look))
+    def calls(self):
+        """Yield ``(path, arrays)`` of each call of the next batch as it comes; arrays last until the next is taken."""
+        yield from self._calls("batch")
         if not self._asks_twin:
             self._process.tell("next")  # to be run while this one is judged
-        return found
 
     def twin(self):
-        """Yield ``(path, outputs)`` of the calls of the same batch in float64, each fed as it was in the first run.
+        """Yield ``(path, arrays)`` of the calls of the same batch in float64, each fed as it was in the first run.
 
-        Outputs are to be looked at before the next are taken. Raises NoTwin in the end where that could not be done.
+        Arrays last until the next are taken. Raises NoTwin in the end where that could not be done.
         """
-        end = yield from self._calls("twin", lasting=False)
+        end = yield from self._calls("twin")
         self._process.tell("next")
         if end["reason"]:
             raise NoTwin(end["reason"])
 
-    def _calls(self, kind, look=None, lasting=True):
-        """Yield ``(path, outputs)`` of an answer, and return the event that ends it.
-
-        ``look``: as in ``batch``; ``lasting``: whether outputs are still looked at when the next are taken. What other
-        answers say is kept.
-        """
+    def _calls(self, kind):
+        """Yield ``(path, arrays)`` of an answer, and return the event that ends it; what other answers say is kept."""
         while True:
             event = self._kept[kind].popleft() if self._kept[kind] else self._next("call", "end")
-            if event["of"] != kind or (lasting and "file" in event):
-                self._keep(event, look)
+            if event["of"] != kind:
+                self._keep(event)
             elif event["event"] == "end":
                 return event
             else:
-                yield event["path"], as_outputs(self._arrays(event))
+                yield event["path"], self._arrays(event)
                 self._read(event)
 
-    def _keep(self, event, look):
-        """Keep an event, with the arrays themselves, until somebody asks for its answer; return it."""
+    def _keep(self, event):
+        """Keep an event, with the arrays themselves, until somebody asks for its answer."""
         if "file" in event:
-            arrays = self._arrays(event)
-            if look and event["of"] == "batch":
-                look(event["path"], arrays)
-            event["arrays"] = [np.array(array) for array in arrays]
+            event["arrays"] = [np.array(array) for array in self._arrays(event)]
             self._read(event)
         self._kept[event["of"]].append(event)
-        return event
 
     def _arrays(self, event):
         if "file" not in event:

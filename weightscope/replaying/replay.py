@@ -1,23 +1,22 @@
 """Model and inputs in, Trace out: the whole of ``predict``, by hand, in NumPy."""
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import contextmanager
-from threading import Lock
 from typing import Any
 
 import numpy as np
 
 from weightscope.model.models import Model, run_layer
-from weightscope.model.structure import as_outputs, flatten, flatten_shapes, map_structure
+from weightscope.model.structure import as_outputs, flatten
 from weightscope.replaying import cores
+from weightscope.replaying.samples import batches_of, concatenate, cut, shares_of
 from weightscope.replaying.trace import Trace, problem_in
 
 # An array (batch, …), a list of arrays in the order of the model's inputs, or a mapping by input name.
 Arrays = np.ndarray | list | dict
 
 
-def replay(model: Model, inputs: Arrays, given: Trace | None = None, states: dict | None = None,
+def replay(model: Model, inputs: Arrays, given: Mapping | None = None, states: dict | None = None,
            call: Callable | None = None) -> Trace:
     """Run ``model`` on ``inputs`` in NumPy, and return the Trace of every node.
 
@@ -28,38 +27,57 @@ def replay(model: Model, inputs: Arrays, given: Trace | None = None, states: dic
     ``model.models.run_layer``: on the batch as a whole, or on shares of it where it has ``of_share``. A layer that
     cannot be replayed, and all behind it, is in ``trace.missing``.
     """
-    inputs = as_predict_takes(model, inputs)
-    parts, calls, join = _shared_out(model, inputs, call)
-    whole = _Whole(parts)
-    with _carrying(model, {} if states is None else states):
-        outputs = cores.in_parallel(lambda share: _traced(model, inputs, given, whole, share),
-                                    list(zip(parts, calls)))
-    join()
-    problem = next(filter(None, map(problem_in, outputs)), None)
-    whole.trace.output = problem or concatenate(outputs)
-    return whole.trace
+    return Replay(model, inputs, given, states, call).trace()
 
 
 class Replay:
-    """A Trace that is made as it is gone through, once, and keeps nothing.
+    """A batch that is ready to be run once: by ``trace``, which keeps what every node says, or by ``calls``.
 
-    The arguments are those of ``replay``; ``around``: a function that returns the context in which layers are run.
-    ``missing`` is filled on the way.
+    The arguments are those of ``replay``. ``missing``: ``{path: reason}`` of the nodes that cannot be replayed, filled
+    on the way.
     """
 
-    def __init__(self, model, inputs, given, states, call, around):
-        self._model, self._inputs, self._given = model, as_predict_takes(model, inputs), given
-        self._states, self._call, self._around, self.missing = states, call, around, {}
+    def __init__(self, model, inputs, given=None, states=None, call=None):
+        self._model, self._inputs, self._given = model, model.as_predict_takes(inputs), given
+        self._states, self._call, self.missing = {} if states is None else states, call, {}
 
-    def items(self):
-        """Yield ``(path, outputs)`` of the nodes that can be replayed, in call order."""
-        with cores.on_one_thread(), self._around(self._model), _carrying(self._model, self._states):
-            for path, outputs in steps(self._model, self._inputs, self._given, call=self._call):
-                problem = problem_in(outputs)
-                if problem:
-                    self.missing[path] = _reason(path, problem)
-                else:
-                    yield path, outputs
+    def trace(self):
+        """Return the Trace of all nodes; a heavy batch is shared out among the cores."""
+        parts, calls, join = self._shared_out()
+        trace = Trace()
+        trace.missing = self.missing
+
+        def run(share):
+            part, call = share
+            if len(parts) == 1:
+                return ended(self._steps(call), trace.__setitem__)
+            inputs, given = cut(self._inputs, part), cut(self._given, part)
+            return ended(steps(self._model, inputs, given, call, self.missing),
+                         lambda path, outputs: trace.put(path, outputs, part, parts[-1].stop))
+
+        with _carrying(self._model, self._states):
+            outputs = cores.in_parallel(run, list(zip(parts, calls)))
+        join()
+        trace.output = next(filter(None, map(problem_in, outputs)), None) or concatenate(outputs)
+        return trace
+
+    def calls(self):
+        """Yield ``(path, outputs)`` of the nodes that can be replayed, in call order, and keep nothing."""
+        with cores.on_one_thread(), _carrying(self._model, self._states):
+            yield from self._steps(self._call or run_layer)
+
+    def _steps(self, call):
+        return steps(self._model, self._inputs, self._given, call, self.missing)
+
+    def _shared_out(self):
+        """Return the shares of a batch, what calls the layers for each, and what is to be done when all are run."""
+        if self._call is None:
+            parts = shares_of(self._model, self._inputs)
+            return parts, [run_layer] * len(parts), lambda: None
+        if not hasattr(self._call, "of_share"):
+            return [slice(None)], [self._call], lambda: None
+        parts = shares_of(self._model, self._inputs)
+        return parts, *self._call.of_share(len(parts))
 
 
 @contextmanager
@@ -75,108 +93,40 @@ def _carrying(model, states):
             states[layer], layer.carried = layer.carried, None
 
 
-def _shared_out(model, inputs, call):
-    """Return the shares of a batch, what calls the layers for each of them, and what is to be done when all are run."""
-    if call is None:
-        parts = _shares(model, inputs)
-        return parts, [run_layer] * len(parts), lambda: None
-    if not hasattr(call, "of_share"):
-        return [slice(None)], [call], lambda: None
-    parts = _shares(model, inputs)
-    return parts, *call.of_share(len(parts))
+def steps(model, inputs, given=None, call=run_layer, missing=None):
+    """Yield ``(path, outputs)`` of the nodes that can be replayed, and return the output; values are dropped when read.
 
-
-def _traced(model, inputs, given, whole, share):
-    part, call = share
-    if len(whole.parts) > 1:
-        inputs, given = _cut(inputs, part), _cut(given, part)
-    own = Trace()
-    for path, outputs in steps(model, inputs, given, own, call):
-        whole.note(path, outputs, part)
-    return own.problem or own.output
-
-
-class _Whole:
-    """The trace of a whole batch, written share by share."""
-
-    def __init__(self, parts):
-        self.parts, self.trace, self._lock = parts, Trace(), Lock()
-
-    def note(self, path, outputs, part):
-        """Take the outputs of a node on a share of the batch."""
-        problem = problem_in(outputs)
-        if problem:
-            self.trace.missing[path] = _reason(path, problem)
-        elif len(self.parts) == 1:
-            self.trace[path] = outputs
-        else:
-            self._copy(path, outputs, part)
-
-    def _copy(self, path, outputs, part):
-        with self._lock:
-            if path not in self.trace:
-                self.trace[path] = map_structure(
-                    lambda x: np.empty((self.parts[-1].stop, *x.shape[1:]), x.dtype), outputs)
-        for whole, share in zip(flatten(self.trace[path]), flatten(outputs)):
-            whole[part] = share
-
-
-def as_predict_takes(model, inputs):
-    """Return inputs as Keras' ``predict`` sees them: float64 rounded to float32, a plain list of numbers an array."""
-    lists = not any(isinstance(leaf, np.ndarray) for leaf in flatten(inputs))
-    if lists and not isinstance(inputs, dict) and len(model.input_layers) == 1:
-        inputs = np.asarray(inputs)
-    return map_structure(lambda x: x.astype("float32") if getattr(x, "dtype", None) == np.float64 else x, inputs)
-
-
-def _shares(model, inputs):
-    """Return slices of the batch for the cores: one for all of it where a layer may mix samples."""
-    leaves = [np.asarray(leaf) for leaf in flatten(inputs)]
-    samples = next((len(leaf) for leaf in leaves if leaf.ndim), 1)
-    whole = [slice(0, samples)]
-    mixing = not all(layer.keeps_samples_apart for layer in model.with_parts())
-    if mixing or samples < 2 or not all(leaf.ndim for leaf in leaves):
-        return whole
-    values = values_of_sample(model, leaves)
-    return whole if values is None else cores.shares(samples, values)
-
-
-def values_of_sample(model, leaves):
-    """Return how many values one sample of the inputs makes on its way through the model; None where nothing tells."""
-    shapes = model.shapes([(1, *leaf.shape[1:]) for leaf in leaves])
-    if None in shapes.values():
-        return None
-    flat = flatten_shapes(list(shapes.values()))
-    if any(len(shape) < 2 or None in shape for shape in flat):
-        return None
-    return sum(math.prod(shape) for shape in flat)
-
-
-def _cut(structure, part):
-    """Return the samples of a slice, of an array or of a structure or Trace of arrays."""
-    return None if structure is None else map_structure(lambda x: x if x is None else x[part], structure)
-
-
-def _reason(path, problem):
-    origin = getattr(problem, "origin", path)
-    return str(problem) if origin == path else f"behind {origin!r}"
-
-
-def steps(model, inputs, given=None, trace=None, call=run_layer):
-    """Yield ``(path, outputs)`` node by node; the last outputs go into ``trace``. Values are dropped when read."""
+    ``missing``: a mapping that takes ``{path: reason}`` of the others.
+    """
     walk = model.walk(inputs, call=call)
     replacement = None
     while True:
         try:
             path, outputs = walk.send(replacement)
         except StopIteration as stop:
-            if trace is not None:
-                trace.output = stop.value[0]
-            return
-        yield path, outputs
+            return stop.value[0]
+        problem = problem_in(outputs)
+        if problem is None:
+            yield path, outputs
+        elif missing is not None:
+            missing[path] = _reason(path, problem)
         replacement = None if given is None else given.get(path)
         replacement = None if replacement is None else _in_place_of(outputs, replacement)
-        del outputs
+        del outputs, problem
+
+
+def ended(going, keep=lambda path, outputs: None):
+    """Go through ``steps``, hand each to ``keep``, and return the output in which they end."""
+    while True:
+        try:
+            keep(*next(going))
+        except StopIteration as stop:
+            return stop.value
+
+
+def _reason(path, problem):
+    origin = getattr(problem, "origin", path)
+    return str(problem) if origin == path else f"behind {origin!r}"
 
 
 def _in_place_of(outputs, given):
@@ -203,7 +153,7 @@ def calls_of(model, inputs, given, paths):
         calls.update({path: (layer, given)} if path in paths else {})
         return layer.run(*given)
 
-    for path, _ in steps(model, as_predict_takes(model, inputs), given, call=noted):
+    for path, _ in steps(model, model.as_predict_takes(inputs), given, call=noted):
         if path in calls:
             yield path, calls.pop(path)
 
@@ -216,31 +166,13 @@ def predict(model: Model, inputs: Arrays, batch_size: int = 32) -> Any:
     """
     batches = []
     with _carrying(model, {}):
-        for batch in batches_of(as_predict_takes(model, inputs), batch_size):
-            shared = _shares(model, batch)
-            batches += cores.in_parallel(lambda share, batch=batch: _outputs(model, _cut(batch, share)), shared)
+        for batch in batches_of(model.as_predict_takes(inputs), batch_size):
+            shared = shares_of(model, batch)
+            batches += cores.in_parallel(lambda share, batch=batch: _output(model, cut(batch, share)), shared)
     return concatenate(batches)
 
 
-def _outputs(model, inputs):
+def _output(model, inputs):
     trace = Trace()
-    for _ in steps(model, inputs, trace=trace):
-        pass
+    trace.output = ended(steps(model, inputs))
     return trace.output
-
-
-def batches_of(inputs, batch_size):
-    """Yield slices of ``batch_size`` samples of an array, or of a list or mapping of arrays; None stays None."""
-    samples = next(len(leaf) for leaf in flatten(inputs) if leaf is not None)
-    for start in range(0, max(samples, 1), batch_size):
-        yield _cut(inputs, slice(start, start + batch_size))
-
-
-def concatenate(batches):
-    """Join the outputs of batches, arrays or equal structures of arrays, along the first axis."""
-    first = batches[0]
-    if isinstance(first, dict):
-        return {key: concatenate([batch[key] for batch in batches]) for key in first}
-    if isinstance(first, (list, tuple)):
-        return [concatenate([batch[i] for batch in batches]) for i in range(len(first))]
-    return np.concatenate(batches) if len(batches) > 1 else first

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import numpy as np
+
 from weightscope.errors import NotReplayable
-from weightscope.model.structure import flatten
+from weightscope.model.structure import flatten, map_structure
 
 
 class Trace(dict):
@@ -35,11 +37,14 @@ class Trace(dict):
     def output(self, value):
         self._output = value
 
-    def without_values(self):
-        """Return the same Trace with its output, and without what the nodes said."""
-        found = Trace(missing=self.missing)
-        found.output = self._output
-        return found
+    def put(self, path, outputs, part, samples):
+        """Take the outputs of a node on a part of so many samples: a slice of them."""
+        whole = self.get(path)
+        if whole is None:  # two threads may get here, and one of them makes what lasts
+            whole = self.setdefault(path, map_structure(
+                lambda x: np.empty((samples, *x.shape[1:]), x.dtype), outputs))
+        for leaf, share in zip(flatten(whole), flatten(outputs)):
+            leaf[part] = share
 
 
 def problem_in(outputs):

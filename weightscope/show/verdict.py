@@ -2,7 +2,7 @@
 
 from weightscope.show.names import printable
 from weightscope.show.wording import apart, counted, difference_text, share_text
-from weightscope.verdict.comparison import CONTRADICTED
+from weightscope.verdict.differences import CONTRADICTED
 from weightscope.verdict.gaps import ATOL_OF_LARGEST, RTOL
 from weightscope.verdict.sources import AMPLIFIED, BORN
 

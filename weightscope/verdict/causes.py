@@ -4,12 +4,29 @@ What is told is true of the other side: it gives what this layer gives *with* th
 """
 
 import copy
+from dataclasses import replace
 
 from weightscope.errors import WeightscopeError
 from weightscope.model.running import MISFITS
+from weightscope.replaying.replay import calls_of
+from weightscope.verdict.gaps import Tolerance
 from weightscope.verdict.mistakes import mistakes
 
 MOST = 3  # causes that are told, where several give the same
+MOST_EXPLAINED = 3  # layers, of a batch
+
+
+def with_causes(rows, sides, alone):
+    """Return the Differences of a batch, the first that diverge with the known mistakes that would explain them."""
+    guilty = [row.path for row in rows if row.verdict == "diverges" and row.isolated is not None][:MOST_EXPLAINED]
+    if not guilty or sides.budgets is None:
+        return rows
+    model, found = sides.ours.model, {}
+    with sides.ours.in_float64():
+        for path, (layer, given) in calls_of(model, sides.ours.batch, sides.given, guilty):
+            _, theirs, rule = alone.finest_judge(path, Tolerance())
+            found[path] = causes_of(layer, given, theirs, rule, mistakable(model, layer))
+    return [replace(row, causes=tuple(found.get(row.path, ()))) for row in rows]
 
 
 def causes_of(layer, given, theirs, budget, others=()):

@@ -1,13 +1,9 @@
-"""Two traces in, one Comparison out: the verdict as data. Prints nothing."""
+"""The verdict as data: a Difference for each call, and the Comparison of them all. Prints nothing."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from weightscope.verdict.alone import judged
-from weightscope.verdict.gaps import Gap, Tolerance, worst_gap
+from weightscope.verdict.gaps import Gap, Tolerance
 from weightscope.verdict.sources import Source
-
-CONTRADICTED = "the reference is no witness in float64: what it gives there is not what its own dtype is rounded from"
-ONLY_CHAINED = "what it was fed is not recorded, so the difference may come from before it"
 
 
 @dataclass(frozen=True)
@@ -104,86 +100,3 @@ class Comparison:
     def exit_code(self):
         """0 agrees, 1 diverges, 3 not enough was checked."""
         return {"agrees": 0, "diverges": 1, "unchecked": 3}[self.verdict]
-
-
-def traces(model, sides, tolerance, keep=False):
-    """Return a list of Difference, one for each call.
-
-    Input layers, and nested models as a whole, have no row: their layers have. ``keep``: keep the reference's values
-    in float64 of all calls, not only of those that miss something.
-    """
-    shapes, asked = model.shapes(), {path: tolerance.for_layer(path) for path, _ in model.calls()}
-    alone = judged(sides, asked, keep)
-    found = {path: (*alone.get(path, (None, None)), sides.gaps.get(path)) for path in asked}
-    found = _contradicted(_computed_alike(found, sides), sides)
-    rows = [_row(path, layer.class_name, shapes[path], found[path], sides) for path, layer in model.calls()]
-    first = next((index for index, row in enumerate(rows) if row.verdict == "diverges"), len(rows))
-    return [_inheriting(row, sides, index > first) for index, row in enumerate(rows)]
-
-
-def _inheriting(row, sides, faulty):
-    """Return the row, whose chained difference counts where a call before it diverges, or no budget tells roundings."""
-    too_far = row.verdict == "agrees" and row.isolated is not None and row.chained and not row.chained.within
-    return replace(row, verdict="inherited") if too_far and (faulty or sides.budgets is None) else row
-
-
-def _computed_alike(found, sides):
-    """Return the Gaps, where the deployed values miss their budget those of ours in the same dtype if they do not.
-
-    Some numbers are made to be lost: what is masked has -1e9 added to it. Computed in the same dtype, ours lose them.
-    """
-    missed = [path for path, (_, alone, _) in found.items() if alone and alone.budgeted and not alone.within]
-    rounded = sides.rounded() if missed else {}
-    again = {path: sides.rule(path)(rounded[path], sides.theirs[path]) for path in missed if path in rounded}
-    again = {path: replace(one, overflows=found[path][1].overflows) for path, one in again.items() if one.within}
-    return {path: (function, again.get(path, alone), chained)
-            for path, (function, alone, chained) in found.items()}
-
-
-def _contradicted(found, sides):
-    """Return the Gaps without those in float64 where the reference contradicts itself, and what is deployed agrees.
-
-    TensorFlow has another kernel for each dtype, and not all of them give the same: convolutions in 3D whose strides
-    are longer than their kernels, without oneDNN.
-    """
-    def contradicts(path, function, alone, _):
-        missed = function and alone and not function.within and alone.within and alone.budgeted
-        return missed and not sides.rule(path)(sides.kept[path], sides.theirs[path]).within
-
-    return {path: (None, *gaps[1:]) if contradicts(path, *gaps) else gaps for path, gaps in found.items()}
-
-
-def _row(path, class_name, shape, gaps, sides):
-    """Return the Difference of one call, as if all before it agreed."""
-    function, alone, chained = gaps
-    verdict, reason = _verdict(path, gaps, sides)
-    return Difference(path, class_name, shape, None if verdict == "not replayed" else chained, alone, verdict, reason,
-                      function)
-
-
-def _verdict(path, gaps, sides):
-    function, alone, chained = gaps
-    missing = sides.isolated.missing.get(path, "")
-    if path not in sides.theirs:
-        return "not compared", missing
-    if alone is not None:
-        unlike = path in sides.kept and function is None and alone.budgeted
-        return ("agrees" if alone.within and (function is None or function.within) else "diverges",
-                CONTRADICTED if unlike else "")
-    if chained is None or missing:
-        return "not replayed", missing or sides.chained.missing.get(path, "")
-    return ("agrees", "") if chained.within else ("diverges", ONLY_CHAINED)
-
-
-def joined(parts):
-    """Return the rows of several batches as one list: in each row the worst gap of all batches."""
-    return [_joined_row(rows) for rows in zip(*parts)]
-
-
-def _joined_row(rows):
-    order = ("agrees", "inherited", "not compared", "not replayed", "diverges")
-    worst = max(rows, key=lambda row: order.index(row.verdict))
-    return replace(worst, causes=next((row.causes for row in rows if row.causes), ()),
-                   chained=worst_gap([row.chained for row in rows]),
-                   isolated=worst_gap([row.isolated for row in rows]),
-                   function=worst_gap([row.function for row in rows]))

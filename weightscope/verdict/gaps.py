@@ -8,7 +8,7 @@ import numpy as np
 
 from weightscope.kernels.short_floats import dtype_name, to_bfloat16
 from weightscope.model.structure import flatten
-from weightscope.verdict.budgets import PARTS, TINY, coarsest, finite
+from weightscope.verdict.budget import PARTS, TINY, coarsest, finite
 
 AT_ONCE = 2**16  # values that are compared at a time, so that they stay in cache
 
@@ -106,7 +106,7 @@ def gap(ours, theirs, tolerance):
 
 
 def gap_in_budget(ours, theirs, budget, dtype=None, coarse=False):
-    """Return the Gap between outputs of ours in float64 and the reference's, judged by a ``budgets.Budget``.
+    """Return the Gap between outputs of ours in float64 and the reference's, judged by a ``budget.Budget``.
 
     ``dtype``: the shortest that the reference's values came through, where that is shorter than their own.
     """

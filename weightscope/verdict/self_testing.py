@@ -1,6 +1,5 @@
 """A check of the check: weights, inputs and settings are changed on our side, one by one; would the verdict notice?"""
 
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,7 +7,6 @@ import numpy as np
 from weightscope.model.structure import flatten, map_structure
 from weightscope.model.weight import named
 from weightscope.replaying.replay import calls_of
-from weightscope.verdict import float64
 from weightscope.verdict.budgets import SIGNS
 from weightscope.verdict.causes import mistaken
 from weightscope.verdict.gaps import RTOL
@@ -47,14 +45,13 @@ class Trial:
         return min(least.items(), key=lambda entry: entry[1], default=None)
 
 
-def trials_of(model, batch, fed, judges):
-    """Return a Trial for each call of a layer that is to be judged.
-
-    ``batch``: the inputs of the model; ``fed``: the Trace that the layers are fed with; ``judges``: ``{path: (dtype,
-    outputs of the reference, the function of ours and theirs to a Gap)}``.
-    """
-    with float64.in_float64(model) if float64.reason_against(model) is None else nullcontext():
-        return [_Trying(path, *call, *judges[path]).trial() for path, call in calls_of(model, batch, fed, judges)]
+def trials_of(rows, sides, alone):
+    """Return a Trial for each call of a batch that agrees when it is judged alone."""
+    judges = {row.path: alone.finest_judge(row.path, sides.asked[row.path]) for row in rows
+              if row.verdict == "agrees" and row.isolated is not None}
+    calls = calls_of(sides.ours.model, sides.ours.batch, sides.given, judges)
+    with sides.ours.in_float64():
+        return [_Trying(path, *call, *judges[path]).trial() for path, call in calls]
 
 
 class _Trying:

@@ -1,130 +1,100 @@
-"""What both sides said of one batch, ours and the reference's, before anything is said about it."""
+"""Both sides of one batch, chained: what we give, held against what the reference gives as it comes."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import replace
+from functools import cached_property, partial
 
 import numpy as np
 
 from weightscope.kernels.short_floats import dtype_name
 from weightscope.model.structure import as_outputs, flatten
-from weightscope.replaying.replay import Replay
 from weightscope.replaying.trace import Trace
-from weightscope.verdict.budgets import Budgets
 from weightscope.verdict.gaps import RTOL, gap, gap_in_budget
 
 
-class Chained:
-    """Our chained Trace, held against what the reference gives as it comes: ``gaps``, ``{path: Gap}``.
+def held_together(ours, calls, tolerance):
+    """Return the Sides of a batch: an ``Ours``, and the calls of the reference, ``(path, arrays)`` one by one."""
+    sides = Sides(ours, tolerance)
+    for path, leaves in calls:
+        sides.take(path, leaves)
+    return sides
 
-    ``layers``: ``{path: layer}`` of the calls that are judged; ``replayed``: a function that returns the Trace, called
-    again where the reference begins anew. What was compared is let go of, so that what is kept of the reference can
-    take its place in memory. ``trace``: the Trace without the calls' values.
+
+class Sides:
+    """What both sides say of one batch.
+
+    ``ours``: our side. ``gaps``: ``{path: Gap}`` of our chained values. ``theirs``: the reference's Trace; ``given``:
+    the part of it that can take the place of ours. ``asked``: ``{path: Tolerance}`` of the calls that are judged.
+    ``budgets``: of every call, or None.
     """
 
-    def __init__(self, layers, replayed, tolerance):
-        self._layers, self._replayed, self._tolerance = layers, replayed, tolerance
+    def __init__(self, ours, tolerance):
+        self.ours, self.budgets, self._tolerance = ours, ours.budgets, tolerance
+        layers = dict(ours.model.calls())
+        self.asked = {path: tolerance.for_layer(path) for path in layers}
         self._rounding, coarse = {}, None
         for path, layer in layers.items():
             self._rounding[path] = coarse = shortest(layer.with_parts(), (), coarse)
         self._begin()
 
     def _begin(self):
-        trace = self._replayed()
-        self.trace, self._values = trace.without_values(), dict(trace)
-        self.gaps, self._likes, self._dtype = {}, {}, None
+        self.gaps, self.theirs, self.given, self._dtype = {}, Trace(), {}, None
 
-    def compare(self, path, leaves):
-        """Compare the outputs of a call of the reference, a list with None for those that are not known."""
-        if path in self._likes:
+    def take(self, path, leaves):
+        """Take the outputs of a call of the reference, a list with None for those that are not known.
+
+        Our values are let go of, so that what is kept of the reference can take their place in memory. Where the
+        reference begins anew, so do we.
+        """
+        if path in self.theirs:
+            self.ours.begin()
             self._begin()
-        if path in self._values:
-            ours = flatten(self._values.pop(path))
-            self._likes[path] = [(leaf.shape, leaf.dtype) for leaf in ours]
-            if path in self._layers:
-                self.gaps[path] = gap(ours, self._aligned(path, leaves), self._tolerance_of(path, leaves))
+        ours = flatten(self.ours.trace.pop(path)) if path in self.ours.trace else []
+        dtypes, fits = [leaf.dtype for leaf in ours], not ours or _shapes(leaves) == _shapes(ours)
+        if ours and path in self.asked:
+            self.gaps[path] = gap(ours, _aligned(leaves, dtypes), self._chained_tolerance(path, leaves))
+        del ours
+        leaves = [leaf if leaf is None else np.array(leaf) for leaf in leaves]
+        if fits:
+            self.given[path] = as_outputs(leaves)
+        self.theirs[path] = as_outputs(_aligned(leaves, dtypes))
 
-    def _tolerance_of(self, path, leaves):
+    def _chained_tolerance(self, path, leaves):
         self._dtype = shortest((), leaves, self._dtype)
         through = shortest((), (), self._dtype, self._rounding[path])
-        return replace(self._tolerance.for_layer(path), through=through)
+        return replace(self.asked[path], through=through)
 
-    def aligned(self, theirs):
-        """Return a Trace of the reference as ours is: None for outputs that only we have, doubles in our own floats."""
-        return Trace({path: as_outputs(self._aligned(path, flatten(outputs))) for path, outputs in theirs.items()})
-
-    def fitting(self, theirs):
-        """Return the part of a Trace that can take the place of ours: values of the shapes that ours have."""
-        return {path: outputs for path, outputs in theirs.items() if self._fits(path, flatten(outputs))}
-
-    def _aligned(self, path, leaves):
-        likes = self._likes.get(path, [])
-        leaves = leaves + [None] * (len(likes) - len(leaves))
-        return [in_our_float(leaf, dtype) for leaf, (_, dtype) in zip(leaves, likes)] + leaves[len(likes):]
-
-    def _fits(self, path, leaves):
-        likes = self._likes.get(path)
-        return likes is None or [getattr(leaf, "shape", None) for leaf in leaves] == [shape for shape, _ in likes]
-
-
-def in_our_float(theirs, ours):
-    """Return an array of the reference's, or None; in our dtype, if it has doubles: a port may compute in them."""
-    double = theirs is not None and theirs.dtype == np.float64 and ours.kind == "f"
-    return theirs.astype(ours, copy=False) if double else theirs
-
-
-@dataclass
-class Sides:
-    """What both sides said of one batch.
-
-    ``chained``: our Trace, of which no values are needed; ``gaps``: a Gap for each of its calls; ``theirs``: the
-    reference's; ``isolated``: ours again, each call fed with values ``given``, a Trace, or a Replay where the twin is
-    gone through beside it. ``fed``: the paths of the calls that could be fed so, None for all. With ``budgets``,
-    ``isolated`` is in float64, and ``dtypes`` says the shortest dtype of each call. ``twin``: yields
-    ``(path, outputs)`` of the reference's calls in float64, each fed as ours and lasting until the next, or None.
-    ``rounded``: a function that returns our isolated Trace in the model's own dtypes; ``exactly``: one that returns the
-    Budgets of just what the calls were fed with, where those at hand were found on our chained values. ``kept``: what
-    was kept of the twin, ``missed``: of ``isolated``, where something missed.
-    """
-
-    chained: Trace
-    gaps: dict
-    isolated: Trace | Replay
-    theirs: dict
-    given: dict = field(default_factory=dict)
-    fed: set | None = None
-    budgets: Budgets | None = None
-    dtypes: dict = field(default_factory=dict)
-    twin: Iterable | None = None
-    rounded: Callable = dict
-    exactly: Callable | None = None
-    kept: dict = field(default_factory=dict)
-    missed: dict = field(default_factory=dict)
+    @cached_property
+    def fed(self):
+        """The paths of the calls all of whose tensors the reference gives."""
+        return {path for path, by in self.ours.model.feeders() if all(other in self.given for other in by)}
 
     def rule(self, path, in_float64=False):
         """Return the function of a call's outputs, ours in float64 and theirs, to the Gap that judges them."""
         budget = self.budgets[path]
         if in_float64:
             return partial(gap_in_budget, budget=budget, dtype=budget.finest, coarse=budget.finest != "float64")
-        return partial(gap_in_budget, budget=budget, dtype=self.dtypes.get(path), coarse=True)
+        return partial(gap_in_budget, budget=budget, dtype=self.ours.dtypes.get(path), coarse=True)
 
     def deployed_rule(self, path, tolerance):
         """Return ``rule``, or a plain tolerance where one is given or no budget is known."""
         known = not tolerance.is_given and self.budgets is not None and path in self.budgets
         return self.rule(path) if known else partial(gap, tolerance=replace(tolerance, through=None))
 
-    def finest_judge(self, path, tolerance):
-        """Return ``(dtype, outputs, rule)``: of what was kept in float64 where something was, else as deployed."""
-        if path in self.kept and not tolerance.is_given:
-            return self.budgets[path].finest, self.kept[path], self.rule(path, in_float64=True)
-        theirs = self.theirs[path]
-        return shortest((), theirs, self.dtypes.get(path)), theirs, self.deployed_rule(path, tolerance)
 
-    def ours(self):
-        """Yield ``(path, outputs)`` of our isolated calls, as they are made."""
-        for path, outputs in self.isolated.items():
-            if self.fed is None or path in self.fed:
-                yield path, outputs
+def _aligned(theirs, dtypes):
+    """Return the reference's outputs as ours are: None for those that only we have, doubles in our own floats."""
+    theirs = theirs + [None] * (len(dtypes) - len(theirs))
+    return [in_our_float(leaf, dtype) for leaf, dtype in zip(theirs, dtypes)] + theirs[len(dtypes):]
+
+
+def _shapes(leaves):
+    return [getattr(leaf, "shape", None) for leaf in leaves]
+
+
+def in_our_float(theirs, ours):
+    """Return an array of the reference's, or None; in our dtype, if it has doubles: a port may compute in them."""
+    double = theirs is not None and theirs.dtype == np.float64 and ours.kind == "f"
+    return theirs.astype(ours, copy=False) if double else theirs
 
 
 def shortest(layers, outputs, *dtypes):

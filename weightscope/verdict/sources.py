@@ -2,9 +2,6 @@
 
 from dataclasses import dataclass, replace
 
-from weightscope.model.models import Model
-from weightscope.model.structure import flatten
-
 BORN, INHERITED, AMPLIFIED = "born here", "inherited", "amplified"
 TWICE = 2  # a difference at most so many times its cause is laid to it
 
@@ -22,9 +19,9 @@ class Source:
     factor: float
 
 
-def with_sources(model, rows):
-    """Return a list of ``comparison.Difference``, one for each call, with their ``source``."""
-    fed_by, off, found = dict(feeders(model)), {}, []
+def with_sources(rows, fed_by):
+    """Return the Differences, one for each call, with their ``source``; ``fed_by``: what ``Model.feeders`` yields."""
+    fed_by, off, found = dict(fed_by), {}, []
     for row in rows:
         arriving = max((off.get(path, 0.0) for path in fed_by[row.path]), default=0.0)
         off[row.path] = row.chained.of_largest if row.chained else arriving
@@ -40,26 +37,3 @@ def _source(row, arriving):
     if not arriving or (row.isolated and size <= TWICE * row.isolated.of_largest):
         return Source(BORN, factor)
     return Source(AMPLIFIED if factor > TWICE else INHERITED, factor)
-
-
-def feeders(model, prefix="", fed=None):
-    """Yield ``(path, paths)`` of every call that computes something: those of the calls whose outputs it takes.
-
-    Nested models are opened; ``fed``: what feeds each input of this one. Returns what gives each of its outputs.
-    """
-    inputs = flatten(model.inputs)
-    known = dict(zip(inputs, fed or [[] for _ in inputs], strict=True))
-    for node in model.nodes:
-        path, by = prefix + node.path, [known[ref.node] for ref in node.refs if ref.node in known]
-        if isinstance(node.layer, Model):
-            count = len(flatten(node.layer.inputs))
-            inner = by if len(by) == count else [_together(by)] * count
-            known[node.path] = _together((yield from feeders(node.layer, path + "/", inner)))
-        elif node.path not in inputs:
-            yield path, _together(by)
-            known[node.path] = [path]
-    return [known[ref.node] for ref in flatten(model.outputs)]
-
-
-def _together(lists):
-    return list(dict.fromkeys(path for paths in lists for path in paths))

@@ -57,7 +57,7 @@ class Operation(Layer):
         """Run the function on arrays; a mask survives only where the very same array comes out again, as in Keras."""
         reason = self.refusal()
         if reason:
-            raise NotReplayable(f"layer {self.name!r} ({self.class_name}): {reason}")
+            raise NotReplayable(self.about(reason))
         outputs = self._guarded({"args": args, "kwargs": {**self.options, **(kwargs or {})}})
         kept = next((mask for given, mask in zip(args, masks) if given is outputs), None)
         return map_structure(np.asarray, outputs), kept
@@ -74,7 +74,7 @@ class Operation(Layer):
         found = flatten_shapes(_checked(self.shape_rule(*shapes["args"], **shapes["kwargs"])))
         size = sum(math.prod(shape) for shape in found if None not in shape)
         if size > MOST_VALUES:
-            raise NotReplayable(f"layer {self.name!r} ({self.class_name}): its output would have {size:,} values")
+            raise NotReplayable(self.about(f"its output would have {size:,} values"))
 
     def output_shapes(self, args, kwargs):
         """Return the shape, or the structure of shapes, of the outputs; NotReplayable where nothing tells it."""
