@@ -246,7 +246,7 @@ def golden(new, tmp_path_factory):
 
 
 def test_a_golden_agrees_at_every_call_and_starts_no_keras(new, golden, monkeypatch):
-    monkeypatch.setattr(choosing, "start", None)
+    monkeypatch.setattr(choosing, "Process", None)
     result = weightscope.verify(weightscope.load(new), against=golden)
     assert result
     assert {row.path for row in result.rows if row.verdict == "agrees"} == CALLS

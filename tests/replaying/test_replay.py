@@ -8,7 +8,7 @@ from fresh_readme import ROOT
 import weightscope
 from weightscope.errors import NotReplayable
 from weightscope.replaying import cores
-from weightscope.replaying.replay import _shares
+from weightscope.replaying.samples import shares_of
 
 pytestmark = pytest.mark.keras
 RNG = np.random.default_rng(0)
@@ -43,9 +43,9 @@ def same(ours, theirs):
 
 def test_a_shared_batch_gives_the_same_trace(images, heavy, monkeypatch):
     shared = weightscope.replay(images, X)
-    assert len(_shares(images, X)) == 3
+    assert len(shares_of(images, X)) == 3
     monkeypatch.setattr(cores, "HEAVY", 10**12)
-    assert len(_shares(images, X)) == 1
+    assert len(shares_of(images, X)) == 1
     whole = weightscope.replay(images, X)
     same(shared, whole)
     assert [output.shape for output in shared.output] == [(7, 3), (7, 216)]
@@ -72,14 +72,14 @@ def test_a_model_that_may_mix_samples_is_never_cut(tmp_path, heavy):
     keras.Model(x, x - keras.ops.mean(x, axis=0, keepdims=True)).save(tmp_path / "mixing.keras")
     model = weightscope.load(tmp_path / "mixing.keras")
     batch = RNG.normal(size=(6, 3)).astype("float32")
-    assert _shares(model, batch) == [slice(0, 6)]
+    assert shares_of(model, batch) == [slice(0, 6)]
     np.testing.assert_allclose(weightscope.predict(model, batch), batch - batch.mean(axis=0), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("settings", [{"axis": 0}, {"axis": [-2, -1]}])
 def test_axes_that_may_be_the_batch_keep_it_whole(tmp_path, heavy, settings):
     keras.Sequential([keras.Input((3,)), keras.layers.UnitNormalization(**settings)]).save(tmp_path / "m.keras")
-    assert _shares(weightscope.load(tmp_path / "m.keras"), np.ones((6, 3))) == [slice(0, 6)]
+    assert shares_of(weightscope.load(tmp_path / "m.keras"), np.ones((6, 3))) == [slice(0, 6)]
 
 
 def test_what_is_missing_is_missing_once(tmp_path, heavy):

@@ -64,7 +64,7 @@ class Replay:
     def calls(self):
         """Yield ``(path, outputs)`` of the nodes that can be replayed, in call order, and keep nothing."""
         with cores.on_one_thread(), _carrying(self._model, self._states):
-            yield from self._steps(self._call or run_layer)
+            yield from self._steps(run_layer if self._call is None else self._call)
 
     def _steps(self, call):
         return steps(self._model, self._inputs, self._given, call, self.missing)
