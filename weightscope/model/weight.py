@@ -1,11 +1,19 @@
 """One weight of a layer: an array of the file, with a word for each axis."""
 
+from __future__ import annotations
+
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from weightscope.errors import NotReplayable
+from weightscope.model.as_array import AsArray
+from weightscope.show.names import printable
+
+if TYPE_CHECKING:
+    from weightscope.model.arrays import Array
 
 
 def named(word):
@@ -18,21 +26,28 @@ def named(word):
     return (name, blocks.split("|")) if colon else ("" if slots else name, slots)
 
 
-class Weight:
-    """One weight of a layer: its name, a word for each axis, and where the file keeps it.
+class Weight(AsArray):
+    """One weight of a layer: its name, a word for each axis, and where the file keeps it. To NumPy it is its array.
 
     ``axes`` are words separated by blanks: ``"in units"``. ``i|f|c|o:units`` is one axis of four blocks of ``units``
     each; ``input|recurrent`` one axis of two named slots. ``at`` is the attribute under which Keras 3 nests the
     variable in the file. ``trainable`` is what Keras makes it before anybody freezes a layer. ``tracked`` is False for
     what a layer stores by itself: Keras neither counts it among the model's parameters nor writes it to an .h5 model.
     ``zeros`` is a function that returns the shape of the zeros which Keras makes where the file has no array.
+
+    ``name`` is Keras' (``kernel``), ``stored`` the array in the file, None where it has none.
+
+    ``np.asarray(w)``, ``x @ w``, ``w.T``, ``w + 1``, ``w[0]`` and ``w == 0`` are those of ``w.array``. So ``==`` goes
+    number by number, and ``if w`` is an error for more than one; the hash is that of the object, which a mapping or a
+    set may have as a key. Nothing changes a Weight: ``w += 1`` is an error, ``np.array(w)`` a copy to change.
     """
 
-    def __init__(self, name: str, axes: str, at: str = "", trainable: bool = True, tracked: bool = True, zeros=None):
+    def __init__(self, name: str, axes: str, at: str = "", trainable: bool = True, tracked: bool = True,
+                 zeros: Callable[[], tuple[int, ...] | None] | None = None) -> None:
         self.name, self.axes, self.at, self.trainable, self.tracked = name, axes, at, trainable, tracked
         self.zeros = zeros
         self.stored: Any = None
-        self._array: np.ndarray | None = None
+        self._array: Array | None = None
 
     @property
     def shape(self) -> tuple[int, ...] | None:
@@ -48,12 +63,16 @@ class Weight:
 
     @property
     def dtype(self) -> str | None:
-        """NumPy's name of the stored dtype, or None while unbound."""
+        """NumPy's name of the stored dtype, or "bfloat16", which ``array`` has as float32; None while unbound."""
         return None if self.stored is None else self.stored.dtype
 
     @property
-    def array(self) -> np.ndarray:
-        """The values, read from the file at the first use and kept."""
+    def array(self) -> Array:
+        """The values: an array with the axes of ``axes``, read from the file at the first use and kept.
+
+        bfloat16 comes as float32. Raises NotReplayable where the file has no such array, Unreadable where its bytes are
+        damaged, and ValueError for a file that was closed.
+        """
         if self._array is None:
             if self.stored is None and self.shape is not None:
                 return np.zeros(self.shape, "float32")
@@ -62,12 +81,12 @@ class Weight:
             self._array = self.stored.read()
         return self._array
 
-    def axis_words(self):
+    def axis_words(self) -> list[str] | None:
         """Return one word for each axis, or None where the words do not fit the stored rank."""
         words = self.axes.split()
         return words if self.shape is None or len(words) == len(self.shape) else None
 
-    def size_along(self, word):
+    def size_along(self, word: str) -> int | None:
         """Return the size of the axis of this word, or of one of its blocks; None where there is none, or no array."""
         for axis, size in zip(self.axis_words() or (), self.shape or ()):
             name, blocks = named(axis)
@@ -75,19 +94,26 @@ class Weight:
                 return size // max(len(blocks), 1)
         return None
 
-    def fits(self, shape):
+    def fits(self, shape: tuple[int, ...]) -> bool:
         """Tell whether an array of this shape may be this weight."""
         return len(self.axes.split()) == len(shape)
 
-    def __deepcopy__(self, _memo):
+    def __deepcopy__(self, _memo: object) -> Weight:
         return self  # a copy of a layer reads the same arrays
 
-    def __repr__(self):
-        return f"<Weight {self.name} ({self.axes}) {self.shape}>"
+    def __repr__(self) -> str:
+        shape = "not in the file" if self.shape is None else str(self.shape)
+        facts = [self.name, f"({self.axes})" * bool(self.axes), shape, self.dtype]
+        return printable(f"<Weight {' '.join(filter(None, facts))}>")
+
+    if not TYPE_CHECKING:
+        def __getattr__(self, name):
+            hint = f": its array has, w.array.{name}" if hasattr(np.ndarray, name) and name[:1] != "_" else ""
+            raise AttributeError(f"a Weight has no {name!r}{hint}")
 
 
 class Copy(Weight):
     """A weight of a part that its wrapper stores once more; Keras counts it once, and uses the part's own."""
 
-    def __init__(self, original: Weight):
+    def __init__(self, original: Weight) -> None:
         super().__init__(original.name, original.axes, tracked=False)

@@ -59,7 +59,7 @@ def _inferred_input(model):
     """Give a Sequential whose file does not tell the shape of its input the one that its first Dense takes; say so."""
     entry, first = (model.nodes[0].layer, model.nodes[1].layer) if len(model.nodes) > 1 else (None, None)
     kernel = first.weights.get("kernel") if isinstance(first, Layer) and first.class_name == "Dense" else None
-    if not getattr(entry, "implicit", False) or entry.batch_shape is not None or not kernel or not kernel.shape:
+    if not getattr(entry, "implicit", False) or entry.batch_shape is not None or kernel is None or not kernel.shape:
         return []
     entry.batch_shape = (None, kernel.shape[0])
     return [f"the file does not tell the shape of the input: {entry.batch_shape} is inferred from the first kernel"]

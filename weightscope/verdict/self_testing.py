@@ -163,7 +163,7 @@ class _Trying:
         runs = min(MOST_RUNS, MOST_VALUES // max(array.size + sum(np.size(y) for y in flatten(self._right)), 1))
         told = []
         for axis, size in enumerate(array.shape):
-            word = (place.weight.axis_words() or [""] * array.ndim)[axis] if place.weight else ""
+            word = (place.weight.axis_words() or [""] * array.ndim)[axis] if place.weight is not None else ""
             count, whole = _found_unused(
                 lambda part, axis=axis: self._depends(
                     place, array, shaken, (slice(None),) * axis + (part,)), size, runs)
