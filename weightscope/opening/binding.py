@@ -216,7 +216,7 @@ def _groups(model, order):
     """Pair the model's layers with the file's groups: by name, and the rest in order, as Keras loads them."""
     by_name = {layer.name: layer for layer in model.layers}
     pairs = [(by_name[name], paths) for name, paths in order.items() if name in by_name]
-    layers_left = [layer for layer in model.layers if layer.name not in order and any(True for _ in layer.all_weights())]
+    layers_left = [layer for layer in model.layers if layer.name not in order and [*layer.all_weights()]]
     groups_left = [paths for name, paths in order.items() if name not in by_name]
     if len(layers_left) == len(groups_left):
         pairs += zip(layers_left, groups_left)
