@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex, overload
 
 import numpy as np
 
@@ -145,5 +145,8 @@ class AsArray:
     def __rpow__(self, other: ArrayLike) -> Array:
         return np.power(other, self.array)
 
-    # Else Python would put what w + 1 gives in the place of the weight.
-    __iadd__ = __isub__ = __imul__ = __imatmul__ = __itruediv__ = __ifloordiv__ = __imod__ = __ipow__ = None
+    def _in_place(self, _other: object) -> NoReturn:
+        # Else Python would put what w + 1 gives in the place of the weight.
+        raise TypeError("a Weight is what the file holds, and is not changed in place: np.array(w) is a copy to change")
+
+    __iadd__ = __isub__ = __imul__ = __imatmul__ = __itruediv__ = __ifloordiv__ = __imod__ = __ipow__ = _in_place

@@ -4,8 +4,12 @@ A layer class writes down ``settings`` (annotations), ``formula``, ``weight_spec
 plumbing here reads the config, hands the weights to ``forward`` by name, casts dtypes and passes masks on.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from weightscope.errors import NotReplayable, Unreadable, WeightscopeError
-from weightscope.model import settings, taught
+from weightscope.model import paths, settings, taught
 from weightscope.model.excused import EXCUSED
 from weightscope.model.formula import Activation, written
 from weightscope.model.refusing import Refuses
@@ -14,6 +18,9 @@ from weightscope.model.running import MISFITS, Runs
 from weightscope.model.structure import flatten, snake_case
 from weightscope.model.user_code import described, is_of_user
 from weightscope.model.weight import Weight
+
+if TYPE_CHECKING:
+    from weightscope.model.arrays import Array
 
 __all__ = [
     "Activation", "Layer", "PartConfig", "Unknown", "Weight", "add_operation", "keras_layer", "known_classes",
@@ -101,6 +108,7 @@ class Layer(Runs, Refuses):
     quantizes = ()  # the modes of Keras' quantization that this class knows
     rounding = "general"  # what its budget follows from: "none", "products", "general" (verdict/budgets.py)
     finest = "float64"  # the longest float in which Keras computes it, whatever its dtype
+    is_operation = False  # whether it is a call of keras.ops, which Keras does not count among a model's layers
     inferred = ""  # what it seems to be, and by what, where the file does not tell
     refuses = ()  # settings that must be off (None or False): weightscope does not do what they ask
 
@@ -202,6 +210,45 @@ class Layer(Runs, Refuses):
     def activations(self):
         """Return ``{setting: Activation or Layer}`` of the settings that are activations."""
         return {name: getattr(self, name) for name, (kind, _) in self.settings().items() if kind == "Activation"}
+
+    def inside(self) -> dict[str, Layer]:
+        """Return ``{name: layer}`` of the layers in this one, by the names that make up paths."""
+        return self.parts
+
+    def paths(self) -> list[str]:
+        """Return the paths of all layers inside this one, at any depth, as ``layer[path]`` takes them."""
+        return [path for path, _ in paths.walk(self)]
+
+    def __getitem__(self, path: str) -> Layer:
+        """Return the layer inside this one at a path: ``model["dense"]``, ``model["encoder/dense"]``.
+
+        ``path``: names with slashes between them, as ``weightscope inspect`` shows them: of a nested model's layers, of
+        what a wrapper has under an attribute (``bidirectional/forward_layer``, ``time_distributed/layer``). The paths
+        of a Trace are such too: ``shared#2`` is the layer of the second call. Raises NoSuchLayer, a KeyError.
+        """
+        if not isinstance(path, str):
+            raise TypeError(f"a layer is found by its name or path, not by {path!r}; by number it is .layers[{path!r}]")
+        found = paths.found(self, path)
+        if found is None:
+            raise paths.missing(self, path, list(paths.walk(self)))
+        return found
+
+    def __contains__(self, path: object) -> bool:
+        """Tell whether there is a layer at a path inside this one."""
+        return isinstance(path, str) and paths.found(self, path) is not None
+
+    __iter__ = None  # else Python would ask for layer[0], layer[1], …
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return self.paths()  # what Tab offers behind layer["
+
+    def get_weights(self) -> list[Array]:
+        """Return the arrays of this layer's weights and of those inside it, as Keras' ``get_weights`` does.
+
+        The order is that of Keras 3, frozen or not: of each layer those that train first, then the layers inside it.
+        bfloat16 comes as float32. Raises NotReplayable for a weight that the file does not have.
+        """
+        return [weight.array for weight in self.all_weights()]
 
     def with_parts(self):
         """Yield this layer and every layer inside it."""

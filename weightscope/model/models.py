@@ -1,8 +1,11 @@
 """A model is a layer that walks a graph of calls: Sequential and Functional."""
 
+from __future__ import annotations
+
 from collections import Counter
 
-from weightscope.errors import NotReplayable, Unreadable
+from weightscope.errors import NoSuchLayer, NotReplayable, Unreadable
+from weightscope.model import paths
 from weightscope.model.graph import Node, Ref, ends_structure, in_call_order, ref_from, with_refs
 from weightscope.model.input_layer import InputLayer
 from weightscope.model.layer import Layer, keras_layer, layer_from
@@ -42,6 +45,30 @@ class Model(Layer):
         if not isinstance(layers, list):
             raise Unreadable(f"model {self.name!r}: its config has no list of layers")
         return layers
+
+    def inside(self) -> dict[str, Layer]:
+        """Return ``{name: layer}``: the inputs, the layers, and the calls by which a layer is met again."""
+        entries = {layer.name: layer for layer in self.input_layers if layer not in self.layers}
+        return {**entries, **self.parts, **{node.path: node.layer for node in self.nodes}}
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """Return one of this model's own layers, by ``name`` or by ``index``, as Keras' ``get_layer`` does.
+
+        ``index`` counts as Keras counts: without operations of ``keras.ops``, and without the InputLayer of a
+        Sequential. Layers inside other layers are found by ``model[path]``. Raises NoSuchLayer, a ValueError, for a
+        name or an index that is none, and ValueError for both or neither.
+        """
+        layers = [layer for layer in self.layers if not layer.is_operation]
+        if (index is None) == (name is None):
+            raise ValueError(f"get_layer takes a name or an index, got name={name!r} and index={index!r}")
+        if index is not None:
+            if not -len(layers) <= index < len(layers):
+                raise NoSuchLayer(f"{self.class_name} {self.name!r} has {len(layers)} layers, and none at {index}")
+            return layers[index]
+        found = next((layer for layer in layers if layer.name == name), None)
+        if found is None:
+            raise paths.missing(self, name, [(layer.name, layer) for layer in layers])
+        return found
 
     @property
     def input_layers(self):
