@@ -4,21 +4,13 @@ An owner has ``inside()``, a mapping of names to layers. A name may have slashes
 layers, so a path is read name by name, and not cut at its slashes.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
-
 from weightscope.errors import NoSuchLayer
 from weightscope.show.names import did_you_mean, printable
-
-if TYPE_CHECKING:
-    from weightscope.model.layer import Layer
 
 NAMED = 5  # layers in an error that has no better hint
 
 
-def found(owner: Layer, path: str) -> Layer | None:
+def found(owner, path):
     """Return the layer at a path inside another, or None."""
     names = owner.inside()
     if path in names:
@@ -31,9 +23,9 @@ def found(owner: Layer, path: str) -> Layer | None:
     return None
 
 
-def walk(owner: Layer, prefix: str = "") -> Iterator[tuple[str, Layer]]:
+def walk(owner, prefix=""):
     """Yield ``(path, layer)`` of every layer inside another, owners first, each once."""
-    seen: set[Layer] = set()
+    seen = set()
     for name, layer in owner.inside().items():
         if layer not in seen:
             seen.add(layer)
@@ -41,7 +33,7 @@ def walk(owner: Layer, prefix: str = "") -> Iterator[tuple[str, Layer]]:
             yield from walk(layer, f"{prefix}{name}/")
 
 
-def missing(owner: Layer, name: str, known: list[tuple[str, Layer]]) -> NoSuchLayer:
+def missing(owner, name, known):
     """Return the error for a name that no layer has; ``known``: those that it might have meant, by what to call them.
 
     Its one line has those that look like it, or that are it in another place.
@@ -52,7 +44,7 @@ def missing(owner: Layer, name: str, known: list[tuple[str, Layer]]) -> NoSuchLa
     return NoSuchLayer(f"{printable(owner.class_name)} {owner.name!r} has no layer {name!r}.{hint or _told(known)}")
 
 
-def _told(known: list[tuple[str, Layer]]) -> str:
+def _told(known):
     names = [printable(name) for name, _ in known[:NAMED]]
     more = [f"{len(known) - NAMED:,} more"] if len(known) > NAMED else []
     return f" It has {', '.join([*names, *more])}." if names else ""
