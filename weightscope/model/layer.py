@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weightscope.errors import NotReplayable, Unreadable, WeightscopeError
-from weightscope.model import paths, settings, taught
+from weightscope.model import settings, taught
 from weightscope.model.excused import EXCUSED
 from weightscope.model.formula import Activation, written
 from weightscope.model.refusing import Refuses
 from weightscope.model.registry import add_class, add_operation, class_of, known_classes, known_operations
 from weightscope.model.running import MISFITS, Runs
-from weightscope.model.structure import flatten, snake_case
+from weightscope.model.structure import at_path, flatten, no_such_layer, snake_case, with_paths
 from weightscope.model.user_code import described, is_of_user
 from weightscope.model.weight import Weight
 
@@ -217,7 +217,7 @@ class Layer(Runs, Refuses):
 
     def paths(self) -> list[str]:
         """Return the paths of all layers inside this one, at any depth, as ``layer[path]`` takes them."""
-        return [path for path, _ in paths.walk(self)]
+        return [path for path, _ in with_paths(self)]
 
     def __getitem__(self, path: str) -> Layer:
         """Return the layer inside this one at a path: ``model["dense"]``, ``model["encoder/dense"]``.
@@ -228,14 +228,14 @@ class Layer(Runs, Refuses):
         """
         if not isinstance(path, str):
             raise TypeError(f"a layer is found by its name or path, not by {path!r}; by number it is .layers[{path!r}]")
-        found = paths.found(self, path)
+        found = at_path(self, path)
         if found is None:
-            raise paths.missing(self, path, list(paths.walk(self)))
+            raise no_such_layer(self, path, list(with_paths(self)))
         return found
 
     def __contains__(self, path: object) -> bool:
         """Tell whether there is a layer at a path inside this one."""
-        return isinstance(path, str) and paths.found(self, path) is not None
+        return isinstance(path, str) and at_path(self, path) is not None
 
     __iter__ = None  # else Python would ask for layer[0], layer[1], …
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 
 from weightscope.errors import NoSuchLayer, NotReplayable, Unreadable
-from weightscope.model import paths
 from weightscope.model.graph import Node, Ref, ends_structure, in_call_order, ref_from, with_refs
 from weightscope.model.input_layer import InputLayer
 from weightscope.model.layer import Layer, keras_layer, layer_from
-from weightscope.model.structure import flatten, flatten_shapes, is_known, map_structure
+from weightscope.model.structure import flatten, flatten_shapes, is_known, map_structure, no_such_layer
 
 
 def run_layer(_path, layer, given):
@@ -67,7 +66,7 @@ class Model(Layer):
             return layers[index]
         found = next((layer for layer in layers if layer.name == name), None)
         if found is None:
-            raise paths.missing(self, name, [(layer.name, layer) for layer in layers])
+            raise no_such_layer(self, name, [(layer.name, layer) for layer in layers])
         return found
 
     @property

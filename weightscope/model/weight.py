@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex, overload
 
 import numpy as np
 
 from weightscope.errors import NotReplayable
-from weightscope.model.as_array import AsArray
 from weightscope.show.names import printable
 
 if TYPE_CHECKING:
-    from weightscope.model.arrays import Array
+    from weightscope.model.arrays import Array, ArrayLike, DTypeLike, NDArray
 
 
 def named(word):
@@ -24,6 +23,141 @@ def named(word):
     blocks, colon, name = word.rpartition(":")
     slots = name.split("|") if "|" in name else []
     return (name, blocks.split("|")) if colon else ("" if slots else name, slots)
+
+
+class AsArray:
+    """The half of a Weight that is an array to NumPy and to Python's operators; what they give is NumPy's."""
+
+    if TYPE_CHECKING:
+        @property
+        def array(self) -> Array: ...
+
+        @property
+        def shape(self) -> tuple[int, ...] | None: ...
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
+        """Return the array for ``np.asarray`` and all of NumPy; ``dtype``, ``copy``: as ``np.asarray`` has them."""
+        array = self.array
+        if dtype is not None and array.dtype != np.dtype(dtype):
+            if copy is False:
+                raise ValueError(f"no array of {np.dtype(dtype)} can be had of one of {array.dtype} without a copy")
+            return array.astype(dtype)
+        return array.copy() if copy else array
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.array.shape if self.shape is None else self.shape)
+
+    @property
+    def T(self) -> Array:  # noqa: N802  (NumPy's name)
+        """The array with its axes in reverse order."""
+        return self.array.T
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __bool__(self) -> bool:
+        return bool(self.array)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.array)
+
+    def __contains__(self, number: object) -> bool:
+        return number in self.array
+
+    @overload
+    def __getitem__(self, key: SupportsIndex | tuple[SupportsIndex, ...]) -> Any: ...  # a number, or an array
+
+    @overload
+    def __getitem__(self, key: Any) -> Array: ...
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.array[key]
+
+    # An object of this class has the hash of an object, whatever == says.
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> NDArray[np.bool_]:  # type: ignore[override]  # as NumPy's
+        return self.array == other
+
+    def __ne__(self, other: object) -> NDArray[np.bool_]:  # type: ignore[override]
+        return self.array != other
+
+    def __lt__(self, other: ArrayLike) -> NDArray[np.bool_]:
+        return np.less(self.array, other)
+
+    def __le__(self, other: ArrayLike) -> NDArray[np.bool_]:
+        return np.less_equal(self.array, other)
+
+    def __gt__(self, other: ArrayLike) -> NDArray[np.bool_]:
+        return np.greater(self.array, other)
+
+    def __ge__(self, other: ArrayLike) -> NDArray[np.bool_]:
+        return np.greater_equal(self.array, other)
+
+    def __neg__(self) -> Array:
+        return np.negative(self.array)
+
+    def __pos__(self) -> Array:
+        return np.positive(self.array)
+
+    def __abs__(self) -> Array:
+        return np.absolute(self.array)
+
+    def __add__(self, other: ArrayLike) -> Array:
+        return np.add(self.array, other)
+
+    def __radd__(self, other: ArrayLike) -> Array:
+        return np.add(other, self.array)
+
+    def __sub__(self, other: ArrayLike) -> Array:
+        return np.subtract(self.array, other)
+
+    def __rsub__(self, other: ArrayLike) -> Array:
+        return np.subtract(other, self.array)
+
+    def __mul__(self, other: ArrayLike) -> Array:
+        return np.multiply(self.array, other)
+
+    def __rmul__(self, other: ArrayLike) -> Array:
+        return np.multiply(other, self.array)
+
+    def __matmul__(self, other: ArrayLike) -> Array:
+        return np.matmul(self.array, other)
+
+    def __rmatmul__(self, other: ArrayLike) -> Array:
+        return np.matmul(other, self.array)
+
+    def __truediv__(self, other: ArrayLike) -> Array:
+        return np.true_divide(self.array, other)
+
+    def __rtruediv__(self, other: ArrayLike) -> Array:
+        return np.true_divide(other, self.array)
+
+    def __floordiv__(self, other: ArrayLike) -> Array:
+        return np.floor_divide(self.array, other)
+
+    def __rfloordiv__(self, other: ArrayLike) -> Array:
+        return np.floor_divide(other, self.array)
+
+    def __mod__(self, other: ArrayLike) -> Array:
+        return np.remainder(self.array, other)
+
+    def __rmod__(self, other: ArrayLike) -> Array:
+        return np.remainder(other, self.array)
+
+    def __pow__(self, other: ArrayLike) -> Array:
+        return np.power(self.array, other)
+
+    def __rpow__(self, other: ArrayLike) -> Array:
+        return np.power(other, self.array)
+
+    def _in_place(self, _other: object) -> NoReturn:
+        # Else Python would put what w + 1 gives in the place of the weight.
+        raise TypeError("a Weight is what the file holds, and is not changed in place: np.array(w) is a copy to change")
+
+    __iadd__ = __isub__ = __imul__ = __imatmul__ = __itruediv__ = __ifloordiv__ = __imod__ = __ipow__ = _in_place
 
 
 class Weight(AsArray):
@@ -38,8 +172,9 @@ class Weight(AsArray):
     ``name`` is Keras' (``kernel``), ``stored`` the array in the file, None where it has none.
 
     ``np.asarray(w)``, ``x @ w``, ``w.T``, ``w + 1``, ``w[0]`` and ``w == 0`` are those of ``w.array``. So ``==`` goes
-    number by number, and ``if w`` is an error for more than one; the hash is that of the object, which a mapping or a
-    set may have as a key. Nothing changes a Weight: ``w += 1`` is an error, ``np.array(w)`` a copy to change.
+    number by number, as between arrays: ``if w`` and ``w in [v, …]`` are errors where there is more than one, and it is
+    ``w is v`` that tells one weight from another. The hash is the object's, so mappings and sets may have weights for
+    keys, each by itself. Nothing changes a Weight: ``w += 1`` is an error, ``np.array(w)`` a copy to change.
     """
 
     def __init__(self, name: str, axes: str, at: str = "", trainable: bool = True, tracked: bool = True,
