@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from weightscope.errors import NoSuchLayer, NotReplayable, Unreadable
 from weightscope.model.graph import Node, Ref, ends_structure, in_call_order, ref_from, with_refs
 from weightscope.model.input_layer import InputLayer
 from weightscope.model.layer import Layer, keras_layer, layer_from
 from weightscope.model.structure import flatten, flatten_shapes, is_known, map_structure, no_such_layer
+from weightscope.show.names import printable
+
+if TYPE_CHECKING:
+    from weightscope.files.saved import Ledger, Saved
 
 
 def run_layer(_path, layer, given):
@@ -19,15 +25,24 @@ def run_layer(_path, layer, given):
 class Model(Layer):
     """A graph of calls. Subclasses fill ``layers``, ``nodes`` in call order, ``inputs`` and ``outputs``.
 
-    ``inputs``: a structure of the paths of the input nodes; ``outputs``: a structure of ``Ref``.
+    ``inputs``: a structure of the paths of the input nodes; ``outputs``: a structure of ``Ref``. Of a model that
+    ``load`` returns ``saved`` is the file, ``ledger`` where each of its arrays went, and ``notes`` what it was read as.
     """
 
-    ignored = ("layers", "input_layers", "output_layers")
-    saved = None
+    if TYPE_CHECKING:
+        ignored: tuple[str, ...]
 
-    def __init__(self, config, name):
+    ignored = ("layers", "input_layers", "output_layers")
+
+    def __init__(self, config: dict[str, Any], name: str) -> None:
         super().__init__(config, name)
-        self.layers, self.nodes, self.inputs, self.outputs = [], [], [], []
+        self.saved: Saved | None = None
+        self.ledger: Ledger | None = None
+        self.notes: list[str] = []
+        self.layers: list[Layer] = []
+        self.nodes: list[Node] = []
+        self.inputs: Any = []
+        self.outputs: Any = []
         self._read_graph()
         self.parts = {layer.name: layer for layer in self.layers}
         refs = [ref for node in self.nodes for ref in node.refs] + flatten(self.outputs)
@@ -38,7 +53,7 @@ class Model(Layer):
     def _read_graph(self):
         raise NotImplementedError
 
-    def layer_list(self):
+    def layer_list(self) -> list[Any]:
         """Return the serialised layers of the config, or raise Unreadable."""
         layers = self.config.get("layers")
         if not isinstance(layers, list):
@@ -70,16 +85,16 @@ class Model(Layer):
         return found
 
     @property
-    def input_layers(self):
+    def input_layers(self) -> list[InputLayer]:
         """The InputLayers, in the order in which ``predict`` takes its inputs."""
         by_name = {node.path: node.layer for node in self.nodes}
         return [by_name[path] for path in flatten(self.inputs)]
 
-    def count_params(self):
+    def count_params(self) -> int:
         """Return the number of parameters, each shared weight counted once (Keras' ``count_params``)."""
         return sum(weight.size for weight in self.all_weights())
 
-    def calls(self, prefix=""):
+    def calls(self, prefix: str = "") -> Iterator[tuple[str, Layer]]:
         """Yield ``(path, layer)`` of every call that computes something, nested models opened."""
         inputs = set(flatten(self.inputs))
         for node in self.nodes:
@@ -88,10 +103,10 @@ class Model(Layer):
             elif node.path not in inputs:
                 yield prefix + node.path, node.layer
 
-    def refusal(self):
+    def refusal(self) -> str | None:
         """Return None: a model refuses where its layers do, one by one."""
 
-    def written_formula(self):
+    def written_formula(self) -> str:
         """Return how many layers the model runs."""
         return f"runs its {len(self.layers)} layers"
 
@@ -203,6 +218,10 @@ class Model(Layer):
     def shape(self, x):
         """Return the shapes of the outputs for those of the inputs."""
         return self.output_shape(self.shapes(flatten_shapes(x)))
+
+    def __repr__(self) -> str:
+        return printable(f"<{self.class_name} {self.name!r}: {len(self.layers):,} layers,"
+                         f" {self.count_params():,} parameters>")
 
 
 def _masks_like(masks, count):

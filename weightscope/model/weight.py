@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex, overload
 import numpy as np
 
 from weightscope.errors import NotReplayable
-from weightscope.show.names import printable
+from weightscope.show.names import Shown, printable
 
 if TYPE_CHECKING:
     from weightscope.model.arrays import Array, ArrayLike, DTypeLike, NDArray
@@ -160,7 +160,7 @@ class AsArray:
     __iadd__ = __isub__ = __imul__ = __imatmul__ = __itruediv__ = __ifloordiv__ = __imod__ = __ipow__ = _in_place
 
 
-class Weight(AsArray):
+class Weight(AsArray, Shown):
     """One weight of a layer: its name, a word for each axis, and where the file keeps it. To NumPy it is its array.
 
     ``axes`` are words separated by blanks: ``"in units"``. ``i|f|c|o:units`` is one axis of four blocks of ``units``

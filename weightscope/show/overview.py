@@ -138,6 +138,11 @@ class Overview:
         return missing
 
 
+def block_of(layer):
+    """Return the Block of a layer by itself, which no model is known to call."""
+    return _block(layer, layer.name, True, [], {})
+
+
 def _fits(block, pattern):
     names = (block.layer.name, block.path)
     return pattern in names or any(fnmatchcase(name, pattern) for name in names)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
+from weightscope.show.names import Shown, printable
 from weightscope.verdict.alone import judged
 from weightscope.verdict.gaps import Gap, Tolerance, worst_gap
 from weightscope.verdict.sources import Source
@@ -10,8 +11,8 @@ CONTRADICTED = "the reference is no witness in float64: what it gives there is n
 ONLY_CHAINED = "what it was fed is not recorded, so the difference may come from before it"
 
 
-@dataclass(frozen=True)
-class Difference:
+@dataclass(frozen=True, repr=False)
+class Difference(Shown):
     """One row: one call of one layer.
 
     ``function``: both sides in float64, each layer fed with what the reference fed it: is it the same function?
@@ -39,9 +40,12 @@ class Difference:
         missed = [found for found in (self.function, self.isolated) if found is not None and not found.within]
         return missed[0] if missed and self.verdict == "diverges" else self.chained
 
+    def __repr__(self) -> str:
+        return printable(f"<Difference {self.path!r} ({self.class_name}): {self.verdict}>")
 
-@dataclass
-class Comparison:
+
+@dataclass(repr=False)
+class Comparison(Shown):
     """What a check found. True when every layer, and the output, agrees and something was checked.
 
     ``rows``: a Difference for each call, in call order; ``outputs``: a Gap for each output of the model, ours against
@@ -104,6 +108,11 @@ class Comparison:
     def exit_code(self):
         """0 agrees, 1 diverges, 3 not enough was checked."""
         return {"agrees": 0, "diverges": 1, "unchecked": 3}[self.verdict]
+
+    def __repr__(self) -> str:
+        first = f", first at {self.first.path!r}" if self.first else ""
+        return printable(f"<Comparison {self.verdict}{first}: {len(self.compared):,} of {len(self.rows):,} layer calls,"
+                         f" {self.samples:,} samples, against {self.reference}>")
 
 
 def traces(model, sides, tolerance, keep=False):
