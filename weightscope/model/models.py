@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from weightscope.errors import NoSuchLayer, NotReplayable, Unreadable
+from weightscope.errors import NoSuchLayer, NotReplayable, Unreadable, Unsupported
 from weightscope.model.graph import Node, Ref, ends_structure, in_call_order, ref_from, with_refs
 from weightscope.model.input_layer import InputLayer
 from weightscope.model.layer import Layer, keras_layer, layer_from
@@ -25,8 +25,8 @@ def run_layer(_path, layer, given):
 class Model(Layer):
     """A graph of calls. Subclasses fill ``layers``, ``nodes`` in call order, ``inputs`` and ``outputs``.
 
-    ``inputs``: a structure of the paths of the input nodes; ``outputs``: a structure of ``Ref``. Of a model that
-    ``load`` returns ``saved`` is the file, ``ledger`` where each of its arrays went, and ``notes`` what it was read as.
+    ``inputs``: a structure of the paths of the input nodes; ``outputs``: a structure of ``Ref``. ``notes``: what
+    an old file was read as.
     """
 
     if TYPE_CHECKING:
@@ -36,8 +36,7 @@ class Model(Layer):
 
     def __init__(self, config: dict[str, Any], name: str) -> None:
         super().__init__(config, name)
-        self.saved: Saved | None = None
-        self.ledger: Ledger | None = None
+        self._file: tuple[Saved, Ledger] | None = None
         self.notes: list[str] = []
         self.layers: list[Layer] = []
         self.nodes: list[Node] = []
@@ -52,6 +51,34 @@ class Model(Layer):
 
     def _read_graph(self):
         raise NotImplementedError
+
+    @property
+    def is_part(self) -> bool:
+        """Whether this is a model inside another, with no file of its own."""
+        return self._file is None
+
+    @property
+    def saved(self) -> Saved:
+        """The file that the model was loaded from: its path, format, version, config and arrays.
+
+        Raises Unsupported for a model inside another.
+        """
+        return self._of_file()[0]
+
+    @property
+    def ledger(self) -> Ledger:
+        """Where every array of the file went. Raises Unsupported for a model inside another."""
+        return self._of_file()[1]
+
+    def comes_from(self, saved: Saved, ledger: Ledger) -> None:
+        """Take ``saved`` for the file that the model was loaded from, and ``ledger`` for what became of its arrays."""
+        self._file = saved, ledger
+
+    def _of_file(self) -> tuple[Saved, Ledger]:
+        if self._file is None:
+            raise Unsupported(f"model {self.name!r} is a part of another, and has no file of its own: take the one that"
+                              " was loaded")
+        return self._file
 
     def layer_list(self) -> list[Any]:
         """Return the serialised layers of the config, or raise Unreadable."""

@@ -37,7 +37,7 @@ def layer_row(path, block):
 
 def source(shown):
     """Return the file that a model was loaded from, and "" for a part of another model."""
-    return "" if shown.saved is None else printable(shown.saved.path)
+    return "" if shown.is_part else printable(shown.saved.path)
 
 
 def weights_text(block):

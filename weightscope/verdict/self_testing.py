@@ -41,7 +41,7 @@ class Trial:
     unused: list[str] = field(default_factory=list)
 
     @property
-    def finest(self):
+    def finest(self) -> tuple[str, float] | None:
         """``(weight, change)``: where the smallest change of one value is noticed; None where nothing was tried."""
         least = {name: change for name, (change, _) in self.smallest.items()}
         return min(least.items(), key=lambda entry: entry[1], default=None)

@@ -1,6 +1,11 @@
 """Replays ``predict`` by hand beside a reference, layer by layer, and returns the Comparison."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import replace
+from os import PathLike
+from typing import TYPE_CHECKING
 
 from weightscope.errors import NothingChecked
 from weightscope.model.models import Model
@@ -23,43 +28,41 @@ from weightscope.verdict.self_testing import trials_of
 from weightscope.verdict.sides import Chained, Sides, in_our_float, shortest
 from weightscope.verdict.sources import with_sources
 
+if TYPE_CHECKING:
+    from weightscope.model.arrays import Inputs
+
 MOST_EXPLAINED = 3  # layers, in a report
 MOST_KEPT = 160_000_000  # values of one side's trace of a batch; there are a few of them
 
 
-def verify(model, inputs=None, tolerance=None, batch_size=32, progress=None, against="auto", self_test=False):
-    """Hold a NumPy replay of a loaded model against a reference, at every layer and at the output of ``predict``.
+def verify(model: Model, inputs: Inputs | None = None, tolerance: gaps.Tolerance | None = None, batch_size: int = 32,
+           progress: Callable[[str, int, int], object] | None = None,
+           against: str | PathLike[str] | Reference | Recorded = "auto", self_test: bool = False,
+           ) -> comparison.Comparison:
+    """Hold a NumPy replay of a loaded model against Keras, layer by layer and at the output of ``predict``.
 
-    Two questions are asked of every layer, fed with what the reference fed it: is it the same function, both sides in
-    float64 (the reference's twin); and is what the reference gives in the model's own dtype within rounding of ours.
+    Of every layer, fed with what Keras fed it, is asked: is it the same function, both in float64; and is what Keras
+    gives in the model's own dtype within rounding of it? The Comparison is true where all agrees; printed, it is the
+    table of ``weightscope verify``. ``model``: as ``load`` returns it; ``inputs``: an array (batch, …), a list or a
+    mapping as ``replay`` takes; None for those that recorded values bring along; ``tolerance``: a Tolerance, to judge
+    by plain numbers, not by what rounding may do; ``batch_size``: samples that are run at a time, fewer where they make
+    too many values to keep; ``progress``: called as ``progress(stage, done, total)``, stage being "keras" or "samples";
+    ``against``: "keras" (Keras 3), "tf_keras", "auto" (whichever can load it), a Reference, or recorded values: the
+    path of a file, or a Recorded; ``self_test``: also change weights, inputs and settings of each layer in NumPy, on
+    the first batch, to see what would be noticed: ``Comparison.trials``. Keras runs in a child process.
 
-    ``inputs``: an array, a list or a mapping as ``replay`` takes; None for those that recorded values bring along;
-    ``tolerance``: a ``gaps.Tolerance`` to put in the place of the budgets for rounding; ``progress``: called as
-    ``progress(stage, done, total)``, stage being "keras" or "samples"; ``against``: "keras", "tf_keras" or "auto", a
-    ``Reference``, or recorded values: the path of a file, or a ``Recorded``. Keras starts in a
-    child process and loads while the first batch is replayed. ``self_test``: also change weights, inputs and settings
-    of each layer on our side, on the first batch, to see what would be noticed: ``Comparison.trials``.
-    Raises Unsafe for a file with code in it, Unsupported for one without an architecture, NothingChecked for no
-    samples, ReferenceFailed where Keras fails, Unreadable for recorded values of another model. Where a batch of
-    ``batch_size`` would make too many values to keep, it is smaller.
+    Raises Unsafe for a file with code in it, Unsupported for one without an architecture and for a part of a model,
+    NothingChecked for no samples, ReferenceFailed where Keras fails or is missing, Unreadable for inputs that the model
+    does not take, and for recorded values of another model.
     """
-    tolerance = tolerance or gaps.Tolerance()
-    against, why_no_twin = _with_twin(model, referee_of(model, against), tolerance)
-    arrays = _with_samples(model, inputs, against)
-    batch_size = _batch_size(model, arrays, against, batch_size)
-    batches = list(batches_of(arrays, batch_size))
-    progress = progress or (lambda stage, done, total: None)
-    elsewhere = 0 if _is_recorded(against) else 1
-    with _started(model, arrays, batch_size, against) as referee, cores.left_to_others(elsewhere):
-        states = {}, {}  # of stateful layers: chained, and isolated
-        found, version = Found(model, tolerance), None
-        for index, batch in enumerate(batches):
-            ours = Ours(model, batch, states, tolerance)  # while Keras imports, loads and runs
-            if version is None:
-                progress("keras", 0, len(batches))
-                version = referee.ready(ours.chained.compare)
-            found.add(_sides(ours, referee), batch, self_test and index == 0)
-            progress("samples", index + 1, len(batches))
+    tolerance, progress = tolerance or gaps.Tolerance(), progress or (lambda stage, done, total: None)
+    referee, why_no_twin = _with_twin(model, referee_of(model, against), tolerance)
+    arrays = _with_samples(model, inputs, referee)
+    batch_size = _batch_size(model, arrays, referee, batch_size)
+    batches, found = list(batches_of(arrays, batch_size)), Found(model, tolerance)
+    elsewhere = 0 if _is_recorded(referee) else 1
+    with _started(model, arrays, batch_size, referee) as referee, cores.left_to_others(elsewhere):
+        version = _run(model, batches, referee, found, progress, self_test)
         predicted, why_no_twin = referee.predicted(), why_no_twin or referee.no_twin
     rows, notes = with_sources(model, comparison.joined(found.rows)), [*model.notes, *referee.notes]
     return comparison.Comparison(
@@ -67,19 +70,33 @@ def verify(model, inputs=None, tolerance=None, batch_size=32, progress=None, aga
         partial=_is_recorded(referee), no_twin=why_no_twin, trials=found.trials)
 
 
+def _run(model, batches, referee, found, progress, self_test):
+    """Run both on all batches, into ``found``; return which reference it was, in words."""
+    states = {}, {}  # of stateful layers: chained, and isolated
+    version = None
+    for index, batch in enumerate(batches):
+        ours = Ours(model, batch, states, found.tolerance)  # while Keras imports, loads and runs
+        if version is None:
+            progress("keras", 0, len(batches))
+            version = referee.ready(ours.chained.compare)
+        found.add(_sides(ours, referee), batch, self_test and index == 0)
+        progress("samples", index + 1, len(batches))
+    return version
+
+
 class Found:
     """What the batches gave so far: ``rows``, a list of Differences for each, and the outputs."""
 
     def __init__(self, model, tolerance):
-        self._model, self._tolerance = model, tolerance
+        self._model, self.tolerance = model, tolerance
         self.rows, self.trials, self._ours, self._theirs, self._dtype = [], None, [], [], None
 
     def add(self, sides, batch, self_test=False):
         """Judge one batch, and look for the cause of the first faults of all; try what would be noticed in it."""
-        rows = comparison.traces(self._model, sides, self._tolerance, keep=self_test)
+        rows = comparison.traces(self._model, sides, self.tolerance, keep=self_test)
         explain = not any(row.verdict == "diverges" for rows in self.rows for row in rows)
         self.rows.append(explained(self._model, batch, sides, rows) if explain else rows)
-        self.trials = tried(self._model, batch, sides, rows, self._tolerance) if self_test else self.trials
+        self.trials = tried(self._model, batch, sides, rows, self.tolerance) if self_test else self.trials
         self._ours.append(None if sides.chained.problem else sides.chained.output)
         self._theirs.append(_outputs_in(self._model, sides.theirs))
         self._dtype = shortest(self._model.with_parts(), sides.theirs)
@@ -92,7 +109,7 @@ class Found:
         """
         if any(output is None for output in self._ours):
             return []
-        tolerance = replace(self._tolerance, through=self._dtype)
+        tolerance = replace(self.tolerance, through=self._dtype)
         pairs = zip(flatten(concatenate(self._ours)), predicted, strict=True)
         found = [gaps.gap(a, in_our_float(b, a.dtype), tolerance) for a, b in pairs if b is not None]
         sound = all(row.isolated is not None and row.verdict == "agrees" for rows in self.rows for row in rows)
