@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Converted:
-    """A converted model.
+    """A converted model: a file, and whether Keras computes with it what the old one gives.
 
     ``data``: the bytes of the file; ``gaps``: a Gap for each output, the replay of the old file against ``predict`` of
     Keras on the new one, empty where that was not asked for; ``reference``: which Keras that was, None for none.

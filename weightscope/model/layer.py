@@ -105,11 +105,14 @@ class PartConfig(dict):
 
 
 class Layer(Runs, Refuses, Shown):
-    """One layer of one model. ``name`` and ``config`` are the file's; every annotation of a class is a setting.
+    """One layer of one model, with its settings, its weights and its maths; ``layer(x)`` runs it on arrays.
 
-    Attributes: ``name``; ``class_name``; ``config``; ``policy``, the dtype policy; ``compute_dtype``; ``weights``,
-    this layer's own by name, in Keras' order; ``parts``, the layers inside it by the attribute that holds them. What
-    ``sub_layers`` returns is also there as an attribute, where no other has its name.
+    Attributes: ``name`` and ``config``, the file's; ``class_name``; ``weights``, this layer's own by name, in Keras'
+    order; ``parts``, the layers inside it by the attribute that holds them; ``trainable``; ``policy``, the dtype
+    policy; ``compute_dtype``, NumPy's name of the dtype in which it computes. Every annotation of a class is a setting,
+    and an attribute too: ``layer.units``. So is what ``sub_layers`` returns, where no other has its name.
+
+    ``layer.get_weights()`` has all arrays in Keras' order, ``layer["forward_layer"]`` what is inside a wrapper.
     """
 
     if TYPE_CHECKING:  # an annotation that Python sees is a setting
@@ -223,7 +226,10 @@ class Layer(Runs, Refuses, Shown):
         return next((size for size in sizes if size is not None), None)
 
     def setting(self, name, annotation, value):
-        """Return a config's value as this setting: an ``Activation`` callable, a ``Layer``, or a checked value."""
+        """Return a config's value as the setting ``name``: an ``Activation`` callable, a ``Layer``, or a checked value.
+
+        ``annotation``: what the class writes behind the name, as text. Raises Unreadable for a value of another kind.
+        """
         if annotation == "Activation":
             return self._activation(name, value)
         if annotation == "Layer" or (annotation == "Layer | None" and value is not None):
@@ -244,7 +250,7 @@ class Layer(Runs, Refuses, Shown):
         return {name: getattr(self, name) for name, (kind, _) in self.settings().items() if kind == "Activation"}
 
     def inside(self) -> dict[str, Layer]:
-        """Return ``{name: layer}`` of the layers in this one, by the names that make up paths."""
+        """Return ``{name: layer}`` of the layers in this one itself, by the names that make up paths."""
         return self.parts
 
     def paths(self) -> list[str]:
@@ -256,7 +262,8 @@ class Layer(Runs, Refuses, Shown):
 
         ``path``: names with slashes between them, as ``weightscope inspect`` shows them: of a nested model's layers, of
         what a wrapper has under an attribute (``bidirectional/forward_layer``, ``time_distributed/layer``). The paths
-        of a Trace are such too: ``shared#2`` is the layer of the second call. Raises NoSuchLayer, a KeyError.
+        of a Trace are such too: ``shared#2`` is the layer of the second call. Raises NoSuchLayer, a KeyError, with the
+        paths that look like it, and TypeError for what is no text: by number a layer is ``model.layers[0]``.
         """
         if not isinstance(path, str):
             raise TypeError(f"a layer is found by its name or path, not by {path!r}; by number it is .layers[{path!r}]")

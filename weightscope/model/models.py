@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from weightscope.errors import NoSuchLayer, NotReplayable, Unreadable, Unsupported
@@ -15,6 +15,7 @@ from weightscope.show.names import printable
 
 if TYPE_CHECKING:
     from weightscope.files.saved import Ledger, Saved
+    from weightscope.model.arrays import Outputs
 
 
 def run_layer(_path, layer, given):
@@ -23,10 +24,15 @@ def run_layer(_path, layer, given):
 
 
 class Model(Layer):
-    """A graph of calls. Subclasses fill ``layers``, ``nodes`` in call order, ``inputs`` and ``outputs``.
+    """A model: layers, and the graph of their calls. It is a layer itself, and so may be one in another model.
 
-    ``inputs``: a structure of the paths of the input nodes; ``outputs``: a structure of ``Ref``. ``notes``: what
-    an old file was read as.
+    ``print(model)`` lists the layers. ``model["dense"]`` is one of them, ``model["encoder/dense"]`` one in a model, or
+    in a wrapper, inside this one; ``model.layers`` are its own, as in Keras, and ``model.get_weights()`` all arrays in
+    Keras' order. Of a model that was loaded, ``saved`` is the file, ``ledger`` says where each of its arrays went, and
+    ``notes`` what an old file was read as.
+
+    ``config`` and ``name`` are the file's. Subclasses fill ``layers``, ``nodes``, the calls in their order, ``inputs``,
+    a structure of the paths of the nodes where inputs enter, and ``outputs``, a structure of ``Ref``.
     """
 
     if TYPE_CHECKING:
@@ -81,7 +87,7 @@ class Model(Layer):
         return self._file
 
     def layer_list(self) -> list[Any]:
-        """Return the serialised layers of the config, or raise Unreadable."""
+        """Return the serialised layers of the config, or raise Unreadable for a config without one."""
         layers = self.config.get("layers")
         if not isinstance(layers, list):
             raise Unreadable(f"model {self.name!r}: its config has no list of layers")
@@ -118,11 +124,11 @@ class Model(Layer):
         return [by_name[path] for path in flatten(self.inputs)]
 
     def count_params(self) -> int:
-        """Return the number of parameters, each shared weight counted once (Keras' ``count_params``)."""
+        """Return the number of parameters, each shared weight counted once, as Keras' ``count_params`` does."""
         return sum(weight.size for weight in self.all_weights())
 
     def calls(self, prefix: str = "") -> Iterator[tuple[str, Layer]]:
-        """Yield ``(path, layer)`` of every call that computes something, nested models opened."""
+        """Yield ``(path, layer)`` of every call that computes something, nested models opened; ``prefix``: of paths."""
         inputs = set(flatten(self.inputs))
         for node in self.nodes:
             if isinstance(node.layer, Model):
@@ -137,8 +143,12 @@ class Model(Layer):
         """Return how many layers the model runs."""
         return f"runs its {len(self.layers)} layers"
 
-    def run(self, args, kwargs=None, masks=(), keyword_masks=None):
-        """Run the whole graph; the same contract as ``Layer.run``."""
+    def run(self, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None, masks: Sequence[Any] = (),
+            keyword_masks: Mapping[str, Any] | None = None) -> tuple[Outputs, Any]:
+        """Run the whole graph; ``args``, ``kwargs``, ``masks`` and ``keyword_masks`` as any layer takes them.
+
+        Returns the outputs and their masks. Raises NotReplayable where a layer on the way cannot be replayed.
+        """
         steps = self.walk(*self.argument(args, kwargs or {}, masks))
         try:
             while True:
@@ -151,7 +161,10 @@ class Model(Layer):
         return outputs, out_masks
 
     def argument(self, args, kwargs, masks=()):
-        """Return what a call hands to the model, and its masks; NotReplayable where it asks for more than to run it."""
+        """Return what a call hands to the model, out of ``args`` and ``kwargs``, and its masks.
+
+        Raises NotReplayable where the call asks for more than to run it.
+        """
         asked = [key for key, value in kwargs.items()
                  if key not in ("inputs", "mask", "training") and value is not None and value is not False]
         if len(args) + ("inputs" in kwargs) != 1 or asked:
@@ -164,10 +177,10 @@ class Model(Layer):
     def walk(self, inputs, masks=None, prefix="", call=run_layer):
         """Call every node in order, and yield ``(path, outputs)`` as each is done.
 
-        ``inputs``: the structure of arrays the model is called on; ``call``: what calls a layer in the place of
-        ``run_layer``. What is sent into the generator takes the place of
-        a node's outputs for the nodes behind it. A node that cannot be replayed yields the NotReplayable instead, and
-        so does all that needs it. A value is dropped after its last reader. Returns (outputs, masks).
+        ``inputs``: the structure of arrays the model is called on, ``masks`` theirs; ``prefix``: of paths; ``call``:
+        what calls a layer in the place of ``run_layer``. What is sent into the generator takes the place of a node's
+        outputs for the nodes behind it. A node that cannot be replayed yields the NotReplayable instead, and so does
+        all that needs it. A value is dropped after its last reader. Returns (outputs, masks).
         """
         paths = flatten(self.inputs)
         given = dict(zip(paths, zip(self.standardize(inputs), _masks_like(masks, len(paths)))))
@@ -190,7 +203,11 @@ class Model(Layer):
         return pick[0], pick[1]
 
     def standardize(self, inputs):
-        """Return the inputs as a flat list of arrays in the dtype and rank of the InputLayers (Keras' Functional)."""
+        """Return the inputs as a flat list of arrays in the dtype and rank of the InputLayers, as Keras does.
+
+        ``inputs``: as ``replay`` takes them. (``_standardize_inputs`` in keras/src/models/functional.py.) Raises
+        Unreadable for inputs that the model does not take.
+        """
         if isinstance(inputs, dict) and not isinstance(self.inputs, dict):
             missing = [name for name in flatten(self.inputs) if name not in inputs]
             if missing:
@@ -204,7 +221,7 @@ class Model(Layer):
     def shapes(self, input_shapes=None, prefix=""):
         """Return ``{path: shape}`` of every node's output; None where no rule tells it.
 
-        ``input_shapes``: one shape for each input; without it, those of the InputLayers.
+        ``input_shapes``: one shape for each input; without it, those of the InputLayers; ``prefix``: of paths.
         """
         declared = [layer.batch_shape for layer in self.input_layers]
         given = dict(zip(flatten(self.inputs), input_shapes or declared))
@@ -236,14 +253,14 @@ class Model(Layer):
             return None
 
     def output_shape(self, shapes, prefix=""):
-        """Return the structure of the outputs' shapes, given what ``shapes`` returned."""
+        """Return the structure of the outputs' shapes, given what ``shapes`` returned for this ``prefix``."""
         def shape_of(ref):
             shape = shapes[prefix + ref.node]
             return None if shape is None else flatten_shapes(shape)[ref.index]
         return map_structure(shape_of, self.outputs)
 
     def shape(self, x):
-        """Return the shapes of the outputs for those of the inputs."""
+        """Return the shapes of the outputs for those of the inputs, ``x``."""
         return self.output_shape(self.shapes(flatten_shapes(x)))
 
     def __repr__(self) -> str:

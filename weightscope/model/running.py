@@ -97,13 +97,16 @@ class Runs:
         return outputs
 
     def output_shapes(self, args, kwargs):
-        """Return the shape, or the structure of shapes, of the outputs of a call on shapes."""
+        """Return the shape, or the structure of shapes, of the outputs of a call on shapes, ``args`` and ``kwargs``."""
         names = list(inspect.signature(self.shape).parameters)
         with self._faults_named():
             return self.shape(*args[:len(names)], **{key: kwargs[key] for key in kwargs if key in names})
 
     def arguments(self, args, kwargs):
-        """Return ``{argument name: value}`` of one call, by the names in ``forward``; refuse what is not known."""
+        """Return ``{argument name: value}`` of a call with ``args`` and ``kwargs``, by the names in ``forward``.
+
+        Raises NotReplayable for an argument that is not known.
+        """
         names = self._call_names()
         given = dict(zip(names, args))
         for key, value in kwargs.items():
@@ -138,7 +141,7 @@ class Runs:
                 given[name] = masks[name[:-5]]
 
     def cast(self, value: Any) -> Any:
-        """Return float arrays in ``compute_dtype``, at any depth of lists and mappings; everything else as it is."""
+        """Return ``value`` with its float arrays in ``compute_dtype``, at any depth of lists and mappings."""
         if self.compute_dtype not in FLOATS:
             return value
         return map_structure(self._cast_array, value)
@@ -147,7 +150,7 @@ class Runs:
         return self.as_computed(value) if isinstance(value, np.ndarray) and value.dtype.kind == "f" else value
 
     def as_computed(self, array, dtype=None):
-        """Return an array of numbers in ``compute_dtype``, or another; bfloat16 is float32 rounded to it."""
+        """Return an array of numbers in ``compute_dtype``, or in ``dtype``; bfloat16 is float32 rounded to it."""
         dtype = dtype or self.compute_dtype
         return to_bfloat16(array) if dtype == "bfloat16" else array.astype(dtype, copy=False)
 
@@ -161,7 +164,7 @@ class Runs:
         return map_structure(self._cast_array, outputs) if self.output_dtype == "bfloat16" else outputs
 
     def apply(self, **given):
-        """Call ``forward`` with the arguments of the call and the weights, both by name."""
+        """Call ``forward`` with the arguments ``given`` to the call and the weights, both by name."""
         with np.errstate(all="ignore"):  # an infinity or a NaN is a value to compare, as in Keras
             return self.forward(**given, **self.arrays())
 

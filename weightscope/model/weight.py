@@ -36,7 +36,10 @@ class AsArray:
         def shape(self) -> tuple[int, ...] | None: ...
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
-        """Return the array for ``np.asarray`` and all of NumPy; ``dtype``, ``copy``: as ``np.asarray`` has them."""
+        """Return the array for ``np.asarray`` and all of NumPy; ``dtype``, ``copy``: as ``np.asarray`` has them.
+
+        Raises ValueError where a copy is needed and ``copy`` is False.
+        """
         array = self.array
         if dtype is not None and array.dtype != np.dtype(dtype):
             if copy is False:
@@ -64,6 +67,7 @@ class AsArray:
         return iter(self.array)
 
     def __contains__(self, number: object) -> bool:
+        """Tell whether ``number`` is one of the values."""
         return number in self.array
 
     @overload
@@ -73,6 +77,7 @@ class AsArray:
     def __getitem__(self, key: Any) -> Array: ...
 
     def __getitem__(self, key: Any) -> Any:
+        """Return what the array has at ``key``: a number, or an array."""
         return self.array[key]
 
     # An object of this class has the hash of an object, whatever == says.

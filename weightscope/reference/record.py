@@ -47,8 +47,8 @@ def record(model: Model, inputs: Inputs, batch_size: int = 32, against: str | Re
     then holds the replay against them, without Keras.
 
     ``model``, ``inputs``, ``batch_size`` and ``progress`` as ``verify`` takes them; ``against``: which Keras, as there
-    too, but no recorded values. Raises the errors of ``verify``, and Unsupported for an output without an axis of
-    samples where the samples are more than one batch.
+    too, but no recorded values. Raises the errors of ``verify``: NothingChecked for no samples, and so on; Unsupported
+    for an output without an axis of samples, too, where the samples are more than one batch.
     """
     if not isinstance(against, Reference):
         against = Reference(against)

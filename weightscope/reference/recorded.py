@@ -73,7 +73,7 @@ class Recorded:
         self._samples, self._batch_size, self._next = 0, 0, 0
 
     def begin(self, samples, batch_size):
-        """Set how many samples there are, and how many a batch takes."""
+        """Set how many ``samples`` there are, and how many a batch takes, ``batch_size``."""
         self._samples, self._batch_size, self._next = samples, batch_size, 0
         return self
 

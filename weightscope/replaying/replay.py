@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -128,6 +128,8 @@ class _Whole:
 
 def as_predict_takes(model, inputs):
     """Return inputs as Keras' ``predict`` sees them: float64 rounded to float32, a plain list of numbers an array."""
+    if isinstance(inputs, Mapping):  # an open .npz is one
+        inputs = dict(inputs)
     lists = not any(isinstance(leaf, np.ndarray) for leaf in flatten(inputs))
     if lists and not isinstance(inputs, dict) and len(model.input_layers) == 1:
         inputs = np.asarray(inputs)

@@ -32,17 +32,12 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
 class Shown:
     """What ``print`` and notebooks show in other words than ``repr``; the words are those of the rooms above.
 
-    A class of a room below show/ cannot ask for them. It is told, by ``is_shown``, when ``show.notebook`` is imported,
+    A class of a room below show/ cannot ask for them. It is told, by ``show_as``, when ``show.notebook`` is imported,
     as the front door does for whatever it hands out; until then it shows what ``repr`` gives. The command line, which
     shows nothing so, loads nothing for it.
     """
 
     _as_text = _as_html = None
-
-    @classmethod
-    def is_shown(cls, text: Callable[[Any], str], html: Callable[[Any], str]) -> None:
-        """Show the objects of this class so: ``text`` and ``html`` return those of an object."""
-        cls._as_text, cls._as_html = text, html
 
     def __str__(self) -> str:
         return repr(self) if self._as_text is None else self._as_text()
@@ -50,3 +45,8 @@ class Shown:
     def _repr_html_(self) -> str | None:
         """Return what a notebook shows, or None for ``repr``."""
         return None if self._as_html is None else self._as_html()
+
+
+def show_as(kind: type[Shown], text: Callable[[Any], str], html: Callable[[Any], str]) -> None:
+    """Show the objects of a class so: ``text`` and ``html`` return those of an object."""
+    kind._as_text, kind._as_html = text, html  # type: ignore[assignment]

@@ -12,7 +12,7 @@ from weightscope.model.models import Model
 from weightscope.model.weight import Weight
 from weightscope.replaying.trace import Trace
 from weightscope.show import brief
-from weightscope.show.names import printable
+from weightscope.show.names import printable, show_as
 from weightscope.show.overview import Overview
 from weightscope.show.text import Page
 from weightscope.show.wording import counted
@@ -96,6 +96,6 @@ def preformatted(text):
 
 
 for _kind, _write in ((Layer, brief.layer), (Weight, brief.weight)):
-    _kind.is_shown(as_text(_write), preformatted(as_text(_write)))
-Model.is_shown(as_text(brief.model), _model)
-Trace.is_shown(as_text(brief.trace), _trace)
+    show_as(_kind, as_text(_write), preformatted(as_text(_write)))
+show_as(Model, as_text(brief.model), _model)
+show_as(Trace, as_text(brief.trace), _trace)

@@ -1,7 +1,7 @@
 """A Comparison, and a row of it, as ``print`` and a notebook show them: importing this tells it to their classes."""
 
 from weightscope.show import rows
-from weightscope.show.names import printable
+from weightscope.show.names import printable, show_as
 from weightscope.show.notebook import MOST_ROWS, as_text, line, preformatted, section, table
 from weightscope.show.verdict import chosen_rows, chosen_trials, gap_text, row_texts, sentence, trial_texts
 from weightscope.show.wording import counted, difference_text, shape_text, share_text
@@ -50,5 +50,5 @@ def _difference(shown, page):
         page.line(printable(text), indent=2)
 
 
-Difference.is_shown(as_text(_difference), preformatted(as_text(_difference)))
-Comparison.is_shown(as_text(rows.comparison), _comparison)
+show_as(Difference, as_text(_difference), preformatted(as_text(_difference)))
+show_as(Comparison, as_text(rows.comparison), _comparison)

@@ -102,13 +102,13 @@ class Comparison(Shown):
 
     @property
     def same_function(self) -> bool | None:
-        """Whether every layer that both sides ran in float64 is the same function; None where nothing was asked."""
+        """Whether every layer that was asked in float64 is the same function; None where none was."""
         asked = [row.function.within for row in self.rows if row.function is not None]
         return all(asked) if asked else None
 
     @property
     def compared(self) -> list[Difference]:
-        """The rows that both sides have a value for."""
+        """The rows of calls of which there are both values, ours and the reference's."""
         return [row for row in self.rows if row.verdict not in ("not compared", "not replayed")]
 
     @property

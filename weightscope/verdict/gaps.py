@@ -52,7 +52,7 @@ class Tolerance:
         return Tolerance(*found[-1][1:]) if found else self
 
     def allowed(self, theirs: Array) -> tuple[Any, Any]:
-        """Return a function of a slice, and the sizes of the reference's values in it, to how far ours may be apart."""
+        """Return a function to how far ours may be from ``theirs``, of a slice and of the sizes of the values in it."""
         rtol, atol = self.of(theirs) if theirs.dtype.kind in "fiub" else (0.0, 0.0)
 
         def within(_part, size):
@@ -85,6 +85,9 @@ class Gap:
     tolerance; ``problem``: why they cannot be compared, where they cannot (other shapes); ``of_largest``: the largest
     difference as a share of the reference's largest number; ``overflows``: how many numbers are finite in ours and not
     in the reference's; ``dtype``: the shortest that its values came through, where a budget is for one.
+
+    The budget of a value is 4 · √k · u · magnitude: standard error analysis (Higham, 2002, chapter 3), and Higham and
+    Mary (2019, doi.org/10.1137/18M1226312) for the square root; ``weightscope.verdict.budgets`` says what these are.
     """
 
     absolute: float
