@@ -59,7 +59,7 @@ class Trace(dict[str, "Outputs"], Shown):
 
     def __repr__(self) -> str:
         missing = f", {len(self.missing):,} not replayed" if self.missing else ""
-        return f"<Trace of {len(self):,} calls{missing}>"
+        return f"<Trace of {len(self):,} nodes{missing}>"
 
 
 def problem_in(outputs):

@@ -1,4 +1,4 @@
-"""Objects in few lines, as ``print`` shows them: a model a line a layer, a trace a line a call, a layer, a weight."""
+"""Objects in few lines, as ``print`` shows them: a model a line a layer, a trace a line a node, a layer, a weight."""
 
 from weightscope.model.structure import flatten, with_paths
 from weightscope.show import text
@@ -76,8 +76,8 @@ def weight(shown, page):
 
 
 def trace(shown, page):
-    """Write a Trace: the shape and the dtype of what each call gave, what was not replayed, and the output's shape."""
-    page.line(f"trace of {counted(len(shown), 'call')}")
+    """Write a Trace: the shape and the dtype of what each node gave, what was not replayed, and the output's shape."""
+    page.line(f"trace of {counted(len(shown), 'node')}")
     width = min(max((len(printable(path)) for path in shown), default=0), WIDEST)
     for path, outputs in shown.items():
         page.line((printable(path).ljust(width), "bold"), *outputs_text(outputs), indent=2)

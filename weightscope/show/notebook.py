@@ -82,11 +82,11 @@ def _model(shown):
 def _trace(shown):
     rows = [(path, *brief.outputs_text(outputs), "") for path, outputs in shown.items()]
     rows += [(path, "", "", f"not replayed: {reason}") for path, reason in shown.missing.items()]
-    rows, more = first_rows(rows, "call", "print(trace) has them all")
+    rows, more = first_rows(rows, "node", "print(trace) has them all")
     output = [] if shown.problem or shown.output is None else brief.outputs_text(shown.output)
     told = any(row[3] for row in rows)
-    heads = ("call", "shape", "dtype", "")[:3 + told]
-    return section(line("trace", counted(len(shown), "call")), table(heads, [row[:3 + told] for row in rows]), more,
+    heads = ("path", "shape", "dtype", "")[:3 + told]
+    return section(line("trace", counted(len(shown), "node")), table(heads, [row[:3 + told] for row in rows]), more,
                    line("output", *output) if output else "")
 
 
