@@ -157,8 +157,8 @@ def test_what_was_not_replayed_is_told():
                               {"odd": "class Odd is not known"})
     assert repr(trace) == "<Trace of 2 nodes, 1 not replayed>"
     assert str(trace).splitlines()[1:] == [
-        "  dense  (2, 3)  float64", "  both   (2, 1), (2,)  float64, int64",
-        "  odd    not replayed: class Odd is not known"]
+        "  dense  (2, 3)        float64", "  both   (2, 1), (2,)  float64, int64",
+        "  odd                  not replayed: class Odd is not known"]
     assert "not replayed: class Odd is not known" in safe(trace._repr_html_())
     with pytest.raises(KeyError) as error:
         trace["odd"]

@@ -78,11 +78,11 @@ def weight(shown, page):
 def trace(shown, page):
     """Write a Trace: the shape and the dtype of what each node gave, what was not replayed, and the output's shape."""
     page.line(f"trace of {counted(len(shown), 'node')}")
-    width = min(max((len(printable(path)) for path in shown), default=0), WIDEST)
-    for path, outputs in shown.items():
-        page.line((printable(path).ljust(width), "bold"), *outputs_text(outputs), indent=2)
-    for path, reason in shown.missing.items():
-        page.line((printable(path).ljust(width), "bold"), (f"not replayed: {printable(reason)}", "yellow"), indent=2)
+    rows = [(printable(path), *outputs_text(outputs)) for path, outputs in shown.items()]
+    rows += [(printable(path), "", f"not replayed: {printable(reason)}") for path, reason in shown.missing.items()]
+    widths = [min(max(map(len, column)), WIDEST) for column in zip(*rows)]
+    for path, shape, told in rows:
+        page.line(path.ljust(widths[0]), shape.ljust(widths[1]), told, indent=2)
     if not shown.problem and shown.output is not None:
         page.line("output", *outputs_text(shown.output))
 
