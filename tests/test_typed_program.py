@@ -12,7 +12,7 @@ import weightscope
 
 PROGRAM = Path(__file__).with_name("typed_program.py")
 # What NumPy leaves open in its own types: how many axes, and of what precision or kind a number is.
-OF_NUMPY = r"tuple\[Any, \.\.\.\]|numpy\.(number|generic|floating|integer)\[Any(, [^\]]*)?\]"
+OF_NUMPY = r"(?<=numpy\.ndarray\[)(tuple\[Any, \.\.\.\]|Any)|numpy\.(number|generic|floating|integer)\[Any(, [^\]]*)?\]"
 
 
 @pytest.fixture(scope="module")
