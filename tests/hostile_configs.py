@@ -110,11 +110,11 @@ def outcome(path):
     """Open a model, report on it in all formats, and replay it; return what came of it: errors of ours, or ``ran``."""
     import weightscope
     from weightscope.errors import WeightscopeError
+    from weightscope.model.names import printable
     from weightscope.model.structure import flatten
     from weightscope.replaying import inputs
     from weightscope.show import json as as_json
     from weightscope.show import markdown, text
-    from weightscope.show.names import printable
     from weightscope.show.overview import Overview
 
     try:

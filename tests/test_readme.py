@@ -1,10 +1,13 @@
 """The READMEs: every command documented, what they show is what is printed, their Python runs."""
 
+import doctest
 import re
 
 import pytest
 from fresh_readme import READMES, ROOT, commands, fresh
 
+import weightscope
+from weightscope import errors
 from weightscope.cli import main
 
 
@@ -40,3 +43,23 @@ def test_python_blocks_run(path, monkeypatch):
     space = {}
     for block in blocks:
         exec(compile(block, str(path), "exec"), space)
+
+
+@pytest.mark.parametrize("path", READMES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_sessions_show_what_python_shows(path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.delenv("COLUMNS", raising=False)
+    runner = doctest.DocTestRunner(verbose=False)
+    for block in re.findall(r"```pycon\n(.*?)```", path.read_text(), re.DOTALL):
+        told = []
+        runner.run(doctest.DocTestParser().get_doctest(block, {}, path.name, str(path), 0), out=told.append)
+        assert not told, "".join(told)
+
+
+def test_every_public_name_is_documented():
+    text = (ROOT / "README.md").read_text()
+    section = text[text.index("## In Python"):text.index("## Layers")]
+    assert not [name for name in weightscope.__all__ if f"`{name}`" not in section]
+    told = dict(re.findall(r"^\| `(\w+)` \| (\d+) \|", section, re.MULTILINE))
+    found = {name: kind.exit_code for name, kind in vars(errors).items() if name in told}
+    assert {name: int(status) for name, status in told.items()} == found and len(found) > 5

@@ -11,7 +11,7 @@ import click
 
 from weightscope.commands import convert, inspect, layers, predict, record, verify
 from weightscope.errors import WeightscopeError
-from weightscope.show.names import did_you_mean, printable
+from weightscope.model.names import did_you_mean, printable
 from weightscope.version import __version__
 
 # Before NumPy is loaded: its BLAS would start a thread for each core, and spin; weightscope keeps cores busy by itself.

@@ -2,6 +2,7 @@
 
     WeightscopeError
     ├── Unreadable         2   a file or an input that cannot be read
+    ├── NoSuchLayer        2   a name that no layer of a model, or no value of a trace, has
     ├── NothingChecked     3   nothing, or not enough, was there to check
     ├── Unsafe             4   a file that wants to run code or reach outside itself
     ├── Unsupported        5   a valid file that weightscope cannot do this with
@@ -23,6 +24,16 @@ class Unreadable(WeightscopeError):
     """A file or an input that cannot be read: broken, truncated, of another kind, of the wrong shape."""
 
     exit_code = 2
+
+
+class NoSuchLayer(WeightscopeError, KeyError, ValueError):
+    """A name that no layer of a model has, or no value of a trace; the message has those that look like it.
+
+    A KeyError, as for any ``model[name]``, and a ValueError, as Keras' ``get_layer`` raises.
+    """
+
+    exit_code = 2
+    __str__ = Exception.__str__  # that of a KeyError is in quotes
 
 
 class NothingChecked(WeightscopeError):

@@ -4,7 +4,7 @@ import pytest
 
 from weightscope.files.saved import Stored
 from weightscope.model.layer import Weight
-from weightscope.show.names import did_you_mean, printable
+from weightscope.model.names import did_you_mean, printable
 from weightscope.show.wording import apart, axes_of, axes_text, counted, shape_list, shape_text
 
 

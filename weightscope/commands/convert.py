@@ -3,7 +3,7 @@
 import click
 
 from weightscope.commands import options
-from weightscope.show.names import printable
+from weightscope.model.names import printable
 
 
 @click.command("convert", short_help="Rewrite an old model as one that Keras 3 loads, and verify it.")

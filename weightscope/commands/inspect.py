@@ -3,7 +3,7 @@
 import click
 
 from weightscope.commands import options
-from weightscope.show.names import did_you_mean
+from weightscope.model.names import did_you_mean
 
 
 @click.command("inspect", short_help="Show every layer, and every weight with its meaning.")

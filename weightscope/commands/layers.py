@@ -3,7 +3,7 @@
 import click
 
 from weightscope.commands import options
-from weightscope.show.names import did_you_mean
+from weightscope.model.names import did_you_mean
 
 
 @click.command("layers", short_help="Show which layer classes are replayed, and all about one of them.")

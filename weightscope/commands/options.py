@@ -59,7 +59,7 @@ def existing(path, words=()):
     """Return a path that an option takes besides some words; raise click.BadParameter where there is no such file."""
     if os.path.isfile(path):
         return path
-    from weightscope.show.names import did_you_mean
+    from weightscope.model.names import did_you_mean
 
     raise click.BadParameter(f"{path!r} is neither a file nor one of {', '.join(words)}.{did_you_mean(path, words)}",
                              param_hint="'--reference'")
@@ -70,7 +70,7 @@ def tolerances(given, model):
 
     Raises click.BadParameter for the name of no call, and for what is no number.
     """
-    from weightscope.show.names import did_you_mean, printable
+    from weightscope.model.names import did_you_mean, printable
     from weightscope.verdict.gaps import Tolerance
 
     paths, found = [path for path, _ in model.calls()], []

@@ -3,7 +3,7 @@
 import click
 
 from weightscope.commands import options
-from weightscope.show.names import printable
+from weightscope.model.names import printable
 
 
 @click.command("predict", short_help="Compute what predict returns, by NumPy alone.")

@@ -3,7 +3,7 @@
 import click
 
 from weightscope.commands import options
-from weightscope.show.names import printable
+from weightscope.model.names import printable
 
 
 @click.command("record", short_help="Keep what Keras gives at every layer, for verify --reference FILE.")

@@ -73,6 +73,6 @@ def command(model, reading, inputs, reference, seed, samples, batch_size, quick,
 
 
 def _talk(description):
-    from weightscope.show.names import printable
+    from weightscope.model.names import printable
 
     click.echo(printable(description), err=True)

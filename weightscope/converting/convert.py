@@ -1,8 +1,11 @@
 """Rewrites a model of any Keras as one that Keras 3 loads, and proves that it computes the same."""
 
+from __future__ import annotations
+
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,27 +21,35 @@ from weightscope.replaying.replay import predict
 from weightscope.replaying.samples import Samples
 from weightscope.verdict import gaps
 
+if TYPE_CHECKING:
+    from weightscope.model.arrays import Inputs
+    from weightscope.model.models import Model
+
 
 @dataclass(frozen=True)
 class Converted:
-    """A converted model: ``data``, the bytes of the file; ``gaps``: of each output, the replay of the old file against
-    ``predict`` of Keras on the new one, empty where that was not asked for; ``reference``: which Keras that was."""
+    """A converted model: a file, and whether Keras computes with it what the old one gives.
+
+    ``data``: the bytes of the file; ``gaps``: a Gap for each output, the replay of the old file against ``predict`` of
+    Keras on the new one, empty where that was not asked for; ``reference``: which Keras that was, None for none.
+    """
 
     data: bytes
-    gaps: list
+    gaps: list[gaps.Gap]
     reference: str | None
 
     @property
-    def agrees(self):
+    def agrees(self) -> bool:
         """Whether Keras gives on the new file what the old one gives by hand."""
         return all(gap.within for gap in self.gaps)
 
 
-def convert(model, inputs=None, weights_only=False):
+def convert(model: Model, inputs: Inputs | None = None, weights_only: bool = False) -> Converted:
     """Return a loaded model as Converted: the bytes of a ``.keras``, or of a ``.weights.h5`` with ``weights_only``.
 
-    ``inputs``: what to hold the new file against the old one on; None for not at all. Raises Unsupported, naming the
-    layer, for what Keras 3 cannot express, and ReferenceFailed where Keras 3 does not load what was written.
+    ``model``: as ``load`` returns it, of Keras 1 or 2; ``inputs``: what to hold the new file against the old one on, as
+    ``replay`` takes them; None for not at all. Raises Unsupported, naming the layer, for what Keras 3 cannot express,
+    and ReferenceFailed where Keras 3 is not installed or does not load what was written.
     """
     if isinstance(model, Loose):
         raise Unsupported(f"{model.saved.path}: nothing to convert: {model.refusal()}")

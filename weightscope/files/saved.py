@@ -1,12 +1,14 @@
-"""What a file holds, not yet understood: `Saved`, and one `Stored` for each array in it."""
+"""What a file holds, not yet understood: `Saved`, one `Stored` for each array in it, and the `Ledger` of them all."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(slots=True)
@@ -22,9 +24,9 @@ class Stored:
     dtype: str
     size: int
     nbytes: int
-    _values: Callable[[], np.ndarray] = field(repr=False)
+    _values: "Callable[[], NDArray[np.number[Any]]]" = field(repr=False)
 
-    def read(self) -> np.ndarray:
+    def read(self) -> "NDArray[np.number[Any]]":
         """The values, as a fresh array of ``shape``, in the byte order of this machine.
 
         bfloat16, which NumPy does not have, comes as float32: it is the upper half of one, so the values are exact.
@@ -103,3 +105,24 @@ class Saved:
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+@dataclass
+class Ledger:
+    """Where every array of a file went: ``total == claimed + optimizer + state + len(unclaimed)``.
+
+    ``claimed``: arrays that are some layer's weight; ``optimizer``: its state, and that of metrics; ``state``: counters
+    of random generators; ``unclaimed``: paths of the rest. ``problems``: what did not fit, a line each.
+    """
+
+    total: int
+    claimed: int
+    optimizer: int
+    state: int
+    unclaimed: list[str]
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def closes(self) -> bool:
+        """Whether every array is accounted for exactly once."""
+        return self.total == self.claimed + self.optimizer + self.state + len(self.unclaimed)

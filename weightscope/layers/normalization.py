@@ -260,7 +260,7 @@ class SpectralNormalization(Layer):
 
     def _divided(self):
         weights = self.layer.weights
-        return weights.get("kernel") or weights.get("embeddings")
+        return weights.get("kernel", weights.get("embeddings"))
 
     def refusal(self):
         """Refuse layers without kernel or embeddings, and what any layer refuses."""

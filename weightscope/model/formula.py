@@ -1,15 +1,25 @@
 """A layer's formula in this layer's own words, and the activations that stand in it."""
 
+from __future__ import annotations
+
 import inspect
 import re
+from typing import TYPE_CHECKING
 
 from weightscope.kernels.activations import activation as activation_named
 
+if TYPE_CHECKING:
+    from weightscope.model.arrays import Array
+
 
 class Activation:
-    """An activation by its Keras name: callable on arrays; ``name`` is what a formula shows."""
+    """An activation by its Keras name: callable on arrays; ``name`` is what a formula shows.
 
-    def __init__(self, name):
+    ``name``: ``"relu"``, or None for ``"linear"``. ``known`` tells whether it is one of Keras'; calling any other
+    raises AttributeError, and a layer with it refuses to run.
+    """
+
+    def __init__(self, name: str | None) -> None:
         self.name = "linear" if name is None else str(name)
         try:
             self._function = activation_named(name)
@@ -17,10 +27,11 @@ class Activation:
         except KeyError:
             self.known = False
 
-    def __call__(self, x):
+    def __call__(self, x: Array) -> Array:
+        """Return the activation of every value of ``x``, an array of any shape with its channels last."""
         return self._function(x)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<Activation {self.name}>"
 
 

@@ -4,16 +4,27 @@ A layer class writes down ``settings`` (annotations), ``formula``, ``weight_spec
 plumbing here reads the config, hands the weights to ``forward`` by name, casts dtypes and passes masks on.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
 from weightscope.errors import NotReplayable, Unreadable, WeightscopeError
 from weightscope.model import settings, taught
 from weightscope.model.excused import EXCUSED
 from weightscope.model.formula import Activation, written
+from weightscope.model.names import Shown, printable
 from weightscope.model.refusing import Refuses
 from weightscope.model.registry import add_class, add_operation, class_of, known_classes, known_operations
 from weightscope.model.running import MISFITS, Runs
-from weightscope.model.structure import flatten, snake_case
+from weightscope.model.structure import MOST_NAMED, at_path, flatten, no_such_layer, snake_case, with_paths
 from weightscope.model.user_code import described, is_of_user
 from weightscope.model.weight import Weight
+
+if TYPE_CHECKING:
+    from weightscope.model.arrays import Array
+
+LayerClass = TypeVar("LayerClass", bound="type[Layer]")
 
 __all__ = [
     "Activation", "Layer", "PartConfig", "Unknown", "Weight", "add_operation", "keras_layer", "known_classes",
@@ -21,11 +32,20 @@ __all__ = [
 ]
 
 
+@overload
+def keras_layer(layer_class: LayerClass) -> LayerClass: ...
+
+
+@overload
+def keras_layer(layer_class: str) -> Callable[[LayerClass], LayerClass]: ...
+
+
 def keras_layer(layer_class):
-    """Class decorator: read the layers of this class name in a file as this class.
+    """Class decorator: read the layers of this class name in a file as this class, ``layer_class``.
 
     A class of your own, so taught, answers for every class of its name that is none of Keras'. Where two packages use
     one name, ``@keras_layer("package>Class")`` answers for the class that Keras saved under that registered name only.
+    Raises TypeError for what is no subclass of Layer, and for a setting that has the name of an attribute of Layer.
     """
     if isinstance(layer_class, str):
         return lambda found: _taught(found, layer_class)
@@ -46,7 +66,7 @@ def _taught(layer_class, name):
     return layer_class
 
 
-def layer_from(config):
+def layer_from(config: Any) -> Layer:
     """Build a layer from Keras' serialised form ``{"class_name": …, "config": {…}}``.
 
     A class that weightscope does not know becomes ``Unknown``. Raises Unreadable for anything that is no such form.
@@ -84,13 +104,24 @@ class PartConfig(dict):
     """The config of a layer of which no file tells the sizes: its weights do."""
 
 
-class Layer(Runs, Refuses):
-    """One layer of one model. ``name`` and ``config`` are the file's; every annotation of a class is a setting.
+class Layer(Runs, Refuses, Shown):
+    """One layer of one model, with its settings, its weights and its maths; ``layer(x)`` runs it on arrays.
 
-    Attributes: ``name``; ``class_name``; ``config``; ``policy``, the dtype policy; ``compute_dtype``; ``weights``,
-    this layer's own by name, in Keras' order; ``parts``, the layers inside it by the attribute that holds them. What
-    ``sub_layers`` returns is also there as an attribute, where no other has its name.
+    Attributes: ``name`` and ``config``, the file's; ``class_name``; ``weights``, this layer's own by name, in Keras'
+    order; ``parts``, the layers inside it by the attribute that holds them; ``trainable``; ``policy``, the dtype
+    policy; ``compute_dtype``, NumPy's name of the dtype in which it computes. Every annotation of a class is a setting,
+    and an attribute too: ``layer.units``. So is what ``sub_layers`` returns, where no other has its name.
+
+    ``layer.get_weights()`` has all arrays in Keras' order, ``layer["forward_layer"]`` what is inside a wrapper.
     """
+
+    if TYPE_CHECKING:  # an annotation that Python sees is a setting
+        stored_as: str | None
+        ignored: tuple[str, ...]
+        rounds_to: str | None
+        quantizes: tuple[str, ...]
+        refuses: tuple[str, ...]
+        _settings: dict[str, tuple[str, Any]]
 
     formula = ""
     supports_masking = False
@@ -101,66 +132,78 @@ class Layer(Runs, Refuses):
     quantizes = ()  # the modes of Keras' quantization that this class knows
     rounding = "general"  # what its budget follows from: "none", "products", "general" (verdict/budgets.py)
     finest = "float64"  # the longest float in which Keras computes it, whatever its dtype
+    is_operation = False  # whether it is a call of keras.ops, which Keras does not count among a model's layers
     inferred = ""  # what it seems to be, and by what, where the file does not tell
     refuses = ()  # settings that must be off (None or False): weightscope does not do what they ask
 
-    def __init__(self, config, name):
+    def __init__(self, config: dict[str, Any], name: str) -> None:
         self.config = config
         self.name = name if isinstance(name, str) else str(name)
         self.class_name = type(self).__name__
-        self.module = None
-        self.build_config = {}
-        self.parts = {}
-        self.policy = settings.policy_name(config.get("dtype"))
-        self.compute_dtype = settings.compute_dtype(self.policy)
+        self.module: str | None = None
+        self.build_config: dict[str, Any] = {}
+        self.parts: dict[str, Layer] = {}
+        self.policy: str = settings.policy_name(config.get("dtype"))
+        self.compute_dtype: str | None = settings.compute_dtype(self.policy)
         self.trainable = config.get("trainable") is not False
         self._read_settings()
         for attribute, held in self.sub_layers().items():
             self.parts.update(_parts_of(attribute, held))
             if not hasattr(self, attribute):
                 setattr(self, attribute, held)
-        self.weights = {weight.name: weight for weight in self.weight_specs()}
+        self.weights: dict[str, Weight] = {weight.name: weight for weight in self.weight_specs()}
 
     # What a layer class may write.
 
-    def sub_layers(self):
+    def sub_layers(self) -> Mapping[str, Any]:
         """Return ``{attribute: Layer}`` of the layers inside this one, named and ordered as Keras' class makes them.
 
         An attribute may also hold a list, a tuple or a mapping of layers, nested or not.
         """
         return {}
 
-    def sub_layer(self, kind, **options):
+    def sub_layer(self, kind: str | type[Layer], **options: Any) -> Layer:
         """Return a layer for ``sub_layers``: ``kind`` is its class, or the name of a class of Keras or of your own.
 
         ``options``: its settings by Keras' names; sizes such as ``units`` may be left out, its weights tell them. Its
-        dtype is this layer's, unless ``dtype`` gives another.
+        dtype is this layer's, unless ``dtype`` gives another. Raises Unreadable for settings that it cannot have.
         """
         config = PartConfig({"dtype": self.config.get("dtype"), "trainable": self.trainable, **options})
         found = layer_from({"class_name": kind, "config": config}) if isinstance(kind, str) else kind(config, "")
         found.name = options.get("name") or ""  # without one, that of the attribute
         return found
 
-    def weight_specs(self):
+    def weight_specs(self) -> Iterable[Weight]:
         """Yield a Weight for each variable of its own, trainable ones first, in Keras' order."""
         return ()
 
-    def shape(self, x):
-        """Return the output's shape for an input's; the first axis, batch, may be None, as may any other."""
-        return x
+    if TYPE_CHECKING:  # a class takes the arguments of its Keras class, and its weights by name
+        shape: Callable[..., Any]
+        forward: Callable[..., Any]
+        mask: Callable[..., Any]
+    else:
+        def shape(self, x):
+            """Return the output's shape for an input's; the first axis, batch, may be None, as may any other.
 
-    def forward(self, x):
-        """Return the output for arrays, channels last; weights come as keyword arguments by their names."""
-        raise NotImplementedError
+            ``x``: a shape, a tuple of sizes, or a list of them for a list of inputs.
+            """
+            return x
 
-    def mask(self, x, mask):
-        """Return the mask of the output, given the first argument and its mask (Keras' ``compute_mask``)."""
-        return mask
+        def forward(self, x):
+            """Return the output for arrays ``x``, channels last; weights come as keyword arguments by their names."""
+            raise NotImplementedError
+
+        def mask(self, x, mask):
+            """Return the mask of the output, given the first argument ``x`` and its mask (Keras' ``compute_mask``).
+
+            ``mask``: booleans (batch, steps), or None.
+            """
+            return mask
 
     # Plumbing.
 
     @classmethod
-    def settings(cls):
+    def settings(cls) -> dict[str, tuple[str, Any]]:
         """Return ``{setting: (annotation, default)}`` of this class."""
         if "_settings" not in cls.__dict__:
             cls._settings = settings.settings_of(cls)
@@ -175,7 +218,7 @@ class Layer(Runs, Refuses):
                 raise Unreadable(self.about(f"setting {name!r} is missing"))
             setattr(self, name, self.setting(name, annotation, value))
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         # A size that sub_layer left out: the one that the weights have along the axis of this word.
         if name not in type(self).settings():
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
@@ -183,7 +226,10 @@ class Layer(Runs, Refuses):
         return next((size for size in sizes if size is not None), None)
 
     def setting(self, name, annotation, value):
-        """Return a config's value as this setting: an ``Activation`` callable, a ``Layer``, or a checked value."""
+        """Return a config's value as the setting ``name``: an ``Activation`` callable, a ``Layer``, or a checked value.
+
+        ``annotation``: what the class writes behind the name, as text. Raises Unreadable for a value of another kind.
+        """
         if annotation == "Activation":
             return self._activation(name, value)
         if annotation == "Layer" or (annotation == "Layer | None" and value is not None):
@@ -199,48 +245,90 @@ class Layer(Runs, Refuses):
             value = value.get("config")
         return Activation(value)
 
-    def activations(self):
+    def activations(self) -> dict[str, Any]:
         """Return ``{setting: Activation or Layer}`` of the settings that are activations."""
         return {name: getattr(self, name) for name, (kind, _) in self.settings().items() if kind == "Activation"}
 
-    def with_parts(self):
+    def inside(self) -> dict[str, Layer]:
+        """Return ``{name: layer}`` of the layers in this one itself, by the names that make up paths."""
+        return self.parts
+
+    def paths(self) -> list[str]:
+        """Return the paths of all layers inside this one, at any depth, as ``layer[path]`` takes them."""
+        return [path for path, _ in with_paths(self)]
+
+    def __getitem__(self, path: str) -> Layer:
+        """Return the layer inside this one at a path: ``model["dense"]``, ``model["encoder/dense"]``.
+
+        ``path``: names with slashes between them, as ``weightscope inspect`` shows them: of a nested model's layers, of
+        what a wrapper has under an attribute (``bidirectional/forward_layer``, ``time_distributed/layer``). The paths
+        of a Trace are such too: ``shared#2`` is the layer of the second call. Raises NoSuchLayer, a KeyError, with the
+        paths that look like it, and TypeError for what is no text: by number a layer is ``model.layers[0]``.
+        """
+        if not isinstance(path, str):
+            raise TypeError(f"a layer is found by its name or path, not by {path!r}; by number it is .layers[{path!r}]")
+        found = at_path(self, path)
+        if found is None:
+            raise no_such_layer(self, path, list(with_paths(self)))
+        return found
+
+    def __contains__(self, path: object) -> bool:
+        """Tell whether there is a layer at a path inside this one."""
+        return isinstance(path, str) and at_path(self, path) is not None
+
+    __iter__ = None  # else Python would ask for layer[0], layer[1], …
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return self.paths()  # what Tab offers behind layer["
+
+    def get_weights(self) -> list[Array]:
+        """Return the arrays of this layer's weights and of those inside it, as Keras' ``get_weights`` does.
+
+        The order is that of Keras 3, frozen or not: of each layer those that train first, then the layers inside it.
+        bfloat16 comes as float32. Raises NotReplayable for a weight that the file does not have.
+        """
+        return [weight.array for weight in self.all_weights()]
+
+    def with_parts(self) -> Iterator[Layer]:
         """Yield this layer and every layer inside it."""
         yield self
         for part in self.parts.values():
             yield from part.with_parts()
 
     @property
-    def keeps_samples_apart(self):
+    def keeps_samples_apart(self) -> bool:
         """Whether each sample's output surely follows from that sample alone, so that a batch may be shared out."""
         axes = flatten([getattr(self, name, None) for name in ("axis", "axes")])
         apart = all(axis == -1 or axis > 0 for axis in axes if isinstance(axis, int))
         return not is_of_user(self) and apart and not getattr(self, "stateful", False)
 
     @property
-    def quantizes_now(self):
+    def quantizes_now(self) -> bool:
         """Whether the policy of this layer says that its weights are quantized."""
         return settings.quantization(self.policy) is not None
 
-    def saved_order(self):
+    def saved_order(self) -> list[Weight]:
         """Return the weights as Keras 3 numbers them in its files: ``vars/0``, ``vars/1``, …"""
         return list(self.weights.values())
 
-    def all_weights(self):
+    def all_weights(self) -> Iterator[Weight]:
         """Yield this layer's own weights and then those of its parts, in Keras' order: those that Keras tracks."""
         yield from (weight for weight in self.weights.values() if weight.tracked)
         for part in self.parts.values():
             yield from part.all_weights()
 
-    def written_formula(self):
+    def written_formula(self) -> str:
         """Return ``formula`` with this layer's activations in it and without the terms it does not use."""
         return written(self.formula, self.activations(), "bias" not in self.weights and "use_bias" in self.settings())
 
-    def about(self, said):
-        """Return what is said of this layer, its name and class before it."""
+    def about(self, said: str) -> str:
+        """Return what is ``said`` of this layer, its name and class before it."""
         return f"layer {self.name!r} ({self.class_name}): {said}"
 
-    def __repr__(self):
-        return f"<{self.class_name} {self.name!r}>"
+    def __repr__(self) -> str:
+        own = [f"{weight.name} {weight.shape}" for weight in self.weights.values() if weight.shape is not None]
+        told = [*own[:MOST_NAMED], *["…"] * (len(own) > MOST_NAMED)]
+        return printable(f"<{self.class_name} {self.name!r}{': ' * bool(told)}{', '.join(told)}>")
 
 
 class Unknown(Layer):

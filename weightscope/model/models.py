@@ -1,15 +1,24 @@
 """A model is a layer that walks a graph of calls: Sequential and Functional."""
 
+from __future__ import annotations
+
 import math
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weightscope.errors import NotReplayable, Unreadable
+from weightscope.errors import NoSuchLayer, NotReplayable, Unreadable, Unsupported
 from weightscope.model.graph import Node, Ref, ends_structure, in_call_order, ref_from, with_refs
 from weightscope.model.input_layer import InputLayer
 from weightscope.model.layer import Layer, keras_layer, layer_from
-from weightscope.model.structure import flatten, flatten_shapes, is_known, map_structure
+from weightscope.model.names import printable
+from weightscope.model.structure import flatten, flatten_shapes, is_known, map_structure, no_such_layer
+
+if TYPE_CHECKING:
+    from weightscope.files.saved import Ledger, Saved
+    from weightscope.model.arrays import Outputs
 
 
 def run_layer(_path, layer, given):
@@ -18,17 +27,30 @@ def run_layer(_path, layer, given):
 
 
 class Model(Layer):
-    """A graph of calls. Subclasses fill ``layers``, ``nodes`` in call order, ``inputs`` and ``outputs``.
+    """A model: layers, and the graph of their calls. It is a layer itself, and so may be one in another model.
 
-    ``inputs``: a structure of the paths of the input nodes; ``outputs``: a structure of ``Ref``.
+    ``print(model)`` lists the layers. ``model["dense"]`` is one of them, ``model["encoder/dense"]`` one in a model, or
+    in a wrapper, inside this one; ``model.layers`` are its own, as in Keras, and ``model.get_weights()`` all arrays in
+    Keras' order. Of a model that was loaded, ``saved`` is the file, ``ledger`` says where each of its arrays went, and
+    ``notes`` what an old file was read as.
+
+    ``config`` and ``name`` are the file's. Subclasses fill ``layers``, ``nodes``, the calls in their order, ``inputs``,
+    a structure of the paths of the nodes where inputs enter, and ``outputs``, a structure of ``Ref``.
     """
 
-    ignored = ("layers", "input_layers", "output_layers")
-    saved = None
+    if TYPE_CHECKING:
+        ignored: tuple[str, ...]
 
-    def __init__(self, config, name):
+    ignored = ("layers", "input_layers", "output_layers")
+
+    def __init__(self, config: dict[str, Any], name: str) -> None:
         super().__init__(config, name)
-        self.layers, self.nodes, self.inputs, self.outputs = [], [], [], []
+        self._file: tuple[Saved, Ledger] | None = None
+        self.notes: list[str] = []
+        self.layers: list[Layer] = []
+        self.nodes: list[Node] = []
+        self.inputs: Any = []
+        self.outputs: Any = []
         self._read_graph()
         self.parts = {layer.name: layer for layer in self.layers}
         refs = [ref for node in self.nodes for ref in node.refs] + flatten(self.outputs)
@@ -39,25 +61,77 @@ class Model(Layer):
     def _read_graph(self):
         raise NotImplementedError
 
-    def layer_list(self):
-        """Return the serialised layers of the config, or raise Unreadable."""
+    @property
+    def is_part(self) -> bool:
+        """Whether this is a model inside another, with no file of its own."""
+        return self._file is None
+
+    @property
+    def saved(self) -> Saved:
+        """The file that the model was loaded from: its path, format, version, config and arrays.
+
+        Raises Unsupported for a model inside another.
+        """
+        return self._of_file()[0]
+
+    @property
+    def ledger(self) -> Ledger:
+        """Where every array of the file went. Raises Unsupported for a model inside another."""
+        return self._of_file()[1]
+
+    def comes_from(self, saved: Saved, ledger: Ledger) -> None:
+        """Take ``saved`` for the file that the model was loaded from, and ``ledger`` for what became of its arrays."""
+        self._file = saved, ledger
+
+    def _of_file(self) -> tuple[Saved, Ledger]:
+        if self._file is None:
+            raise Unsupported(f"model {self.name!r} is a part of another, and has no file of its own: take the one that"
+                              " was loaded")
+        return self._file
+
+    def layer_list(self) -> list[Any]:
+        """Return the serialised layers of the config, or raise Unreadable for a config without one."""
         layers = self.config.get("layers")
         if not isinstance(layers, list):
             raise Unreadable(f"model {self.name!r}: its config has no list of layers")
         return layers
 
+    def inside(self) -> dict[str, Layer]:
+        """Return ``{name: layer}``: the inputs, the layers, and the calls by which a layer is met again."""
+        entries = {layer.name: layer for layer in self.input_layers if layer not in self.layers}
+        return {**entries, **self.parts, **{node.path: node.layer for node in self.nodes}}
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """Return one of this model's own layers, by ``name`` or by ``index``, as Keras' ``get_layer`` does.
+
+        ``index`` counts as Keras counts: without operations of ``keras.ops``, and without the InputLayer of a
+        Sequential. Layers inside other layers are found by ``model[path]``. Raises NoSuchLayer, a ValueError, for a
+        name or an index that is none, and ValueError for both or neither.
+        """
+        layers = [layer for layer in self.layers if not layer.is_operation]
+        if (index is None) == (name is None):
+            raise ValueError(f"get_layer takes a name or an index, got name={name!r} and index={index!r}")
+        if index is not None:
+            if not -len(layers) <= index < len(layers):
+                raise NoSuchLayer(f"{self.class_name} {self.name!r} has {len(layers)} layers, and none at {index}")
+            return layers[index]
+        found = next((layer for layer in layers if layer.name == name), None)
+        if found is None:
+            raise no_such_layer(self, name, [(layer.name, layer) for layer in layers])
+        return found
+
     @property
-    def input_layers(self):
+    def input_layers(self) -> list[InputLayer]:
         """The InputLayers, in the order in which ``predict`` takes its inputs."""
         by_name = {node.path: node.layer for node in self.nodes}
         return [by_name[path] for path in flatten(self.inputs)]
 
-    def count_params(self):
-        """Return the number of parameters, each shared weight counted once (Keras' ``count_params``)."""
+    def count_params(self) -> int:
+        """Return the number of parameters, each shared weight counted once, as Keras' ``count_params`` does."""
         return sum(weight.size for weight in self.all_weights())
 
-    def calls(self, prefix=""):
-        """Yield ``(path, layer)`` of every call that computes something, nested models opened."""
+    def calls(self, prefix: str = "") -> Iterator[tuple[str, Layer]]:
+        """Yield ``(path, layer)`` of every call that computes something, nested models opened; ``prefix``: of paths."""
         inputs = set(flatten(self.inputs))
         for node in self.nodes:
             if isinstance(node.layer, Model):
@@ -83,15 +157,19 @@ class Model(Layer):
                 known[node.path] = [path]
         return [known[ref.node] for ref in flatten(self.outputs)]
 
-    def refusal(self):
+    def refusal(self) -> str | None:
         """Return None: a model refuses where its layers do, one by one."""
 
-    def written_formula(self):
+    def written_formula(self) -> str:
         """Return how many layers the model runs."""
         return f"runs its {len(self.layers)} layers"
 
-    def run(self, args, kwargs=None, masks=(), keyword_masks=None):
-        """Run the whole graph; the same contract as ``Layer.run``."""
+    def run(self, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None, masks: Sequence[Any] = (),
+            keyword_masks: Mapping[str, Any] | None = None) -> tuple[Outputs, Any]:
+        """Run the whole graph; ``args``, ``kwargs``, ``masks`` and ``keyword_masks`` as any layer takes them.
+
+        Returns the outputs and their masks. Raises NotReplayable where a layer on the way cannot be replayed.
+        """
         steps = self.walk(*self.argument(args, kwargs or {}, masks))
         try:
             while True:
@@ -104,7 +182,10 @@ class Model(Layer):
         return outputs, out_masks
 
     def argument(self, args, kwargs, masks=()):
-        """Return what a call hands to the model, and its masks; NotReplayable where it asks for more than to run it."""
+        """Return what a call hands to the model, out of ``args`` and ``kwargs``, and its masks.
+
+        Raises NotReplayable where the call asks for more than to run it.
+        """
         asked = [key for key, value in kwargs.items()
                  if key not in ("inputs", "mask", "training") and value is not None and value is not False]
         if len(args) + ("inputs" in kwargs) != 1 or asked:
@@ -117,10 +198,10 @@ class Model(Layer):
     def walk(self, inputs, masks=None, prefix="", call=run_layer):
         """Call every node in order, and yield ``(path, outputs)`` as each is done.
 
-        ``inputs``: the structure of arrays the model is called on; ``call``: what calls a layer in the place of
-        ``run_layer``. What is sent into the generator takes the place of
-        a node's outputs for the nodes behind it. A node that cannot be replayed yields the NotReplayable instead, and
-        so does all that needs it. A value is dropped after its last reader. Returns (outputs, masks).
+        ``inputs``: the structure of arrays the model is called on, ``masks`` theirs; ``prefix``: of paths; ``call``:
+        what calls a layer in the place of ``run_layer``. What is sent into the generator takes the place of a node's
+        outputs for the nodes behind it. A node that cannot be replayed yields the NotReplayable instead, and so does
+        all that needs it. A value is dropped after its last reader. Returns (outputs, masks).
         """
         paths = flatten(self.inputs)
         given = dict(zip(paths, zip(self.standardize(inputs), _masks_like(masks, len(paths)))))
@@ -143,7 +224,11 @@ class Model(Layer):
         return pick[0], pick[1]
 
     def standardize(self, inputs):
-        """Return the inputs as a flat list of arrays in the dtype and rank of the InputLayers (Keras' Functional)."""
+        """Return the inputs as a flat list of arrays in the dtype and rank of the InputLayers, as Keras does.
+
+        ``inputs``: as ``replay`` takes them. (``_standardize_inputs`` in keras/src/models/functional.py.) Raises
+        Unreadable for inputs that the model does not take.
+        """
         if isinstance(inputs, dict) and not isinstance(self.inputs, dict):
             missing = [name for name in flatten(self.inputs) if name not in inputs]
             if missing:
@@ -156,6 +241,8 @@ class Model(Layer):
 
     def as_predict_takes(self, inputs):
         """Return inputs as Keras' ``predict`` sees them: float64 rounded to float32, a list of numbers as an array."""
+        if isinstance(inputs, Mapping):  # an open .npz is one
+            inputs = dict(inputs)
         lists = not any(isinstance(leaf, np.ndarray) for leaf in flatten(inputs))
         if lists and not isinstance(inputs, dict) and len(self.input_layers) == 1:
             inputs = np.asarray(inputs)
@@ -174,7 +261,7 @@ class Model(Layer):
     def shapes(self, input_shapes=None, prefix=""):
         """Return ``{path: shape}`` of every node's output; None where no rule tells it.
 
-        ``input_shapes``: one shape for each input; without it, those of the InputLayers.
+        ``input_shapes``: one shape for each input; without it, those of the InputLayers; ``prefix``: of paths.
         """
         declared = [layer.batch_shape for layer in self.input_layers]
         given = dict(zip(flatten(self.inputs), input_shapes or declared))
@@ -206,15 +293,19 @@ class Model(Layer):
             return None
 
     def output_shape(self, shapes, prefix=""):
-        """Return the structure of the outputs' shapes, given what ``shapes`` returned."""
+        """Return the structure of the outputs' shapes, given what ``shapes`` returned for this ``prefix``."""
         def shape_of(ref):
             shape = shapes[prefix + ref.node]
             return None if shape is None else flatten_shapes(shape)[ref.index]
         return map_structure(shape_of, self.outputs)
 
     def shape(self, x):
-        """Return the shapes of the outputs for those of the inputs."""
+        """Return the shapes of the outputs for those of the inputs, ``x``."""
         return self.output_shape(self.shapes(flatten_shapes(x)))
+
+    def __repr__(self) -> str:
+        return printable(f"<{self.class_name} {self.name!r}: {len(self.layers):,} layers,"
+                         f" {self.count_params():,} parameters>")
 
 
 def _together(lists):

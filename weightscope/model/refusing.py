@@ -9,7 +9,7 @@ from weightscope.model.weight import named
 class Refuses:
     """The part of every Layer that tells whether what the file says of it can be replayed."""
 
-    def refusal(self):
+    def refusal(self) -> str | None:
         """Return why this layer cannot be replayed, or None."""
         if "not_replayable" in self.config:
             return self.config["not_replayable"]

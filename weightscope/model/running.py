@@ -1,8 +1,12 @@
 """How a layer runs on arrays: arguments by name, masks, dtypes, and faults that name the layer."""
 
+from __future__ import annotations
+
 import inspect
 import math
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,6 +14,9 @@ from weightscope.errors import NotReplayable, WeightscopeError
 from weightscope.kernels.short_floats import to_bfloat16
 from weightscope.model.structure import flatten, flatten_shapes, map_structure
 from weightscope.model.user_code import described, is_of_user
+
+if TYPE_CHECKING:
+    from weightscope.model.arrays import Array, Outputs
 
 FLOATS = ("bfloat16", "float16", "float32", "float64")
 MOST_VALUES = 2**30  # in one output: past that a file asks for more memory than a check is worth
@@ -20,11 +27,15 @@ MISFITS = (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError,
 class Runs:
     """The half of a Layer that calls its ``forward``, ``mask`` and ``shape``."""
 
-    def __call__(self, *args, **kwargs):
-        """Return the outputs for arrays; ``run`` is the same with masks."""
+    def __call__(self, *args: Any, **kwargs: Any) -> Outputs:
+        """Return the outputs for arrays ``args``, ``kwargs``, the batch axis first; ``run`` is the same with masks.
+
+        Raises NotReplayable, naming the layer, for what is refused.
+        """
         return self.run(args, kwargs)[0]
 
-    def run(self, args, kwargs=None, masks=(), keyword_masks=None):
+    def run(self, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None, masks: Sequence[Any] = (),
+            keyword_masks: Mapping[str, Any] | None = None) -> tuple[Outputs, Any]:
         """Run the layer on arrays.
 
         ``args``, ``kwargs``: what Keras hands to ``call``; ``masks``, ``keyword_masks``: their masks, of the same
@@ -86,13 +97,16 @@ class Runs:
         return outputs
 
     def output_shapes(self, args, kwargs):
-        """Return the shape, or the structure of shapes, of the outputs of a call on shapes."""
+        """Return the shape, or the structure of shapes, of the outputs of a call on shapes, ``args`` and ``kwargs``."""
         names = list(inspect.signature(self.shape).parameters)
         with self._faults_named():
             return self.shape(*args[:len(names)], **{key: kwargs[key] for key in kwargs if key in names})
 
     def arguments(self, args, kwargs):
-        """Return ``{argument name: value}`` of one call, by the names in ``forward``; refuse what is not known."""
+        """Return ``{argument name: value}`` of a call with ``args`` and ``kwargs``, by the names in ``forward``.
+
+        Raises NotReplayable for an argument that is not known.
+        """
         names = self._call_names()
         given = dict(zip(names, args))
         for key, value in kwargs.items():
@@ -125,8 +139,8 @@ class Runs:
             elif name.endswith("_mask") and len(tensors) > 1 and masks.get(name[:-5]) is not None:
                 given[name] = masks[name[:-5]]
 
-    def cast(self, value):
-        """Return float arrays in ``compute_dtype``, at any depth of lists and mappings; everything else as it is."""
+    def cast(self, value: Any) -> Any:
+        """Return ``value`` with its float arrays in ``compute_dtype``, at any depth of lists and mappings."""
         if self.compute_dtype not in FLOATS:
             return value
         return map_structure(self._cast_array, value)
@@ -135,12 +149,12 @@ class Runs:
         return self.as_computed(value) if isinstance(value, np.ndarray) and value.dtype.kind == "f" else value
 
     def as_computed(self, array, dtype=None):
-        """Return an array of numbers in ``compute_dtype``, or another; bfloat16 is float32 rounded to it."""
+        """Return an array of numbers in ``compute_dtype``, or in ``dtype``; bfloat16 is float32 rounded to it."""
         dtype = dtype or self.compute_dtype
         return to_bfloat16(array) if dtype == "bfloat16" else array.astype(dtype, copy=False)
 
     @property
-    def output_dtype(self):
+    def output_dtype(self) -> str | None:
         """The dtype of the floats that this layer returns."""
         return self.compute_dtype
 
@@ -149,15 +163,15 @@ class Runs:
         return map_structure(self._cast_array, outputs) if self.output_dtype == "bfloat16" else outputs
 
     def apply(self, **given):
-        """Call ``forward`` with the arguments of the call and the weights, both by name."""
+        """Call ``forward`` with the arguments ``given`` to the call and the weights, both by name."""
         with np.errstate(all="ignore"):  # an infinity or a NaN is a value to compare, as in Keras
             return self.forward(**given, **self.arrays())
 
-    def arrays(self):
+    def arrays(self) -> dict[str, Array]:
         """Return ``{name: array}`` of the layer's own weights in ``compute_dtype``."""
         return {name: self.cast(weight.array) for name, weight in self.weights.items()}
 
-    def sizes(self):
+    def sizes(self) -> dict[str, Array]:
         """Return ``{name: array}`` of how large the weights are: what ``forward`` takes for |x| · |W| + |b|."""
         return {name: np.abs(array) for name, array in self.arrays().items()}
 

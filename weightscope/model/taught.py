@@ -5,10 +5,12 @@ whose import runs its ``@weightscope.keras_layer``. They are looked for once, wh
 """
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from weightscope.model.user_code import described
 
 GROUP = "weightscope.layers"
+Function = TypeVar("Function", bound=Callable)
 
 _classes: dict[str, type] = {}
 _functions: dict[str, Callable] = {}
@@ -20,16 +22,17 @@ def add_class(layer_class, name):
     _classes[name] = layer_class
 
 
-def keras_lambda(name):
+def keras_lambda(name: str) -> Callable[[Function], Function]:
     """Decorator: run this NumPy function in place of the code of the Lambda layer ``name``.
 
     The function takes what Keras hands to the Lambda's own: the inputs, arrays with the batch axis first, then the
     layer's ``arguments`` by name, and ``mask`` where it has such a parameter. It returns an array, or several.
+    Raises TypeError where the name is missing.
     """
     if not isinstance(name, str):
         raise TypeError("write @weightscope.keras_lambda('name of the layer')")
 
-    def enter(function):
+    def enter(function: Function) -> Function:
         _functions[name] = function
         return function
 

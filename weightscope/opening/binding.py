@@ -1,34 +1,13 @@
 """Which stored array is which weight: by path in Keras 3's layout, by order in the legacy one; and the ledger."""
 
 import re
-from dataclasses import dataclass, field
 
+from weightscope.files.saved import Ledger
 from weightscope.model.layer import Unknown, Weight
 from weightscope.model.models import Model
 from weightscope.model.structure import snake_case
 from weightscope.model.weight import Copy
 from weightscope.opening.loose import Loose
-
-
-@dataclass
-class Ledger:
-    """Where every array of a file went: ``total == claimed + optimizer + state + len(unclaimed)``.
-
-    ``claimed``: arrays that are some layer's weight; ``optimizer``: its state, and that of metrics; ``state``: counters
-    of random generators; ``unclaimed``: paths of the rest. ``problems``: what did not fit, a line each.
-    """
-
-    total: int
-    claimed: int
-    optimizer: int
-    state: int
-    unclaimed: list[str]
-    problems: list[str] = field(default_factory=list)
-
-    @property
-    def closes(self):
-        """Whether every array is accounted for exactly once."""
-        return self.total == self.claimed + self.optimizer + self.state + len(self.unclaimed)
 
 
 def bind(model, saved):
@@ -216,7 +195,7 @@ def _groups(model, order):
     """Pair the model's layers with the file's groups: by name, and the rest in order, as Keras loads them."""
     by_name = {layer.name: layer for layer in model.layers}
     pairs = [(by_name[name], paths) for name, paths in order.items() if name in by_name]
-    layers_left = [layer for layer in model.layers if layer.name not in order and any(layer.all_weights())]
+    layers_left = [layer for layer in model.layers if layer.name not in order and [*layer.all_weights()]]
     groups_left = [paths for name, paths in order.items() if name not in by_name]
     if len(layers_left) == len(groups_left):
         pairs += zip(layers_left, groups_left)

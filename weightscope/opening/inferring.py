@@ -108,10 +108,10 @@ def _assigned(template, names, shapes):
     order = own = list(template.all_weights())
     if not all(map(ANONYMOUS.fullmatch, names)):
         own = [next((weight for weight in own if _answers(weight.name, name)), None) for name in names]
-    if None in own or len(set(own)) < len(own):
+    if any(weight is None for weight in own) or len(set(own)) < len(own):
         return None
-    sizes = {}
-    in_order = sorted(zip(own, shapes), key=lambda pair: order.index(pair[0]))
+    sizes, place = {}, {weight: index for index, weight in enumerate(order)}
+    in_order = sorted(zip(own, shapes), key=lambda pair: place[pair[0]])
     return own if all(_unified(weight, shape, sizes) for weight, shape in in_order) else None
 
 

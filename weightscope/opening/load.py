@@ -14,7 +14,7 @@ from weightscope.opening import binding, inferring
 from weightscope.opening.loose import Loose
 
 
-def load(path: str | PathLike, architecture: str | PathLike | None = None, keras_version: str | None = None,
+def load(path: str | PathLike[str], architecture: str | PathLike[str] | None = None, keras_version: str | None = None,
          backend: str | None = None) -> Model:
     """Open a saved Keras model and return it as a Model, its weights readable and its layers replayable.
 
@@ -41,10 +41,10 @@ def _model_of(saved):
     model = build(config) if config else Loose.from_arrays(saved)
     if isinstance(model, Unknown):
         model = Loose.from_arrays(saved, model)
-    model.ledger = binding.bind(model, saved)
+    model.comes_from(saved, binding.bind(model, saved))
     if isinstance(model, Loose):
         _infer_layers(model, saved.names)
-    model.saved, model.notes = saved, [*_introduced(notes, saved), *_inferred_input(model)]
+    model.notes = [*_introduced(notes, saved), *_inferred_input(model)]
     if saved.architecture:
         _check_fit(model)
     return model
@@ -59,7 +59,7 @@ def _inferred_input(model):
     """Give a Sequential whose file does not tell the shape of its input the one that its first Dense takes; say so."""
     entry, first = (model.nodes[0].layer, model.nodes[1].layer) if len(model.nodes) > 1 else (None, None)
     kernel = first.weights.get("kernel") if isinstance(first, Layer) and first.class_name == "Dense" else None
-    if not getattr(entry, "implicit", False) or entry.batch_shape is not None or not kernel or not kernel.shape:
+    if not getattr(entry, "implicit", False) or entry.batch_shape is not None or kernel is None or not kernel.shape:
         return []
     entry.batch_shape = (None, kernel.shape[0])
     return [f"the file does not tell the shape of the input: {entry.batch_shape} is inferred from the first kernel"]

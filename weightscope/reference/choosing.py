@@ -1,5 +1,7 @@
 """Which Keras judges a model: the one that is asked for, or the first that can, of those that are installed."""
 
+from __future__ import annotations
+
 import os
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -19,12 +21,15 @@ INSTALL = {"keras": "pip install 'keras-weightscope[tensorflow]'",
 
 @dataclass(frozen=True)
 class Reference:
-    """Which Keras to ask: ``kind`` is "keras", "tf_keras" or "auto"; ``custom_objects`` are paths of your own Python
-    files with the classes and functions that it needs to load the model; ``twin``: whether to run it in float64 too;
-    ``process``: a ``process.Process`` that has begun and run nothing yet, None to begin one when it is needed."""
+    """Which Keras to ask, for ``verify(…, against=…)`` and ``record``.
+
+    ``kind`` is "keras" (Keras 3), "tf_keras" or "auto"; ``custom_objects`` are paths of your own Python files with the
+    classes and functions that it needs to load the model, which are run in its process; ``twin``: whether to run it in
+    float64 too; ``process``: a ``process.Process`` that has begun and run nothing yet, None to begin one when needed.
+    """
 
     kind: str = "auto"
-    custom_objects: tuple = ()
+    custom_objects: tuple[str, ...] = ()
     twin: bool = True
     process: Process | None = None
     inputs: ClassVar = {}  # of its own it has none

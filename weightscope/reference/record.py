@@ -13,8 +13,12 @@ An ``.npz`` whose names ``reference.recorded`` explains: ``inputs/…``, ``layer
     dtypes      {name: dtype} of arrays kept in another dtype than their own: bfloat16, as float32
 """
 
+from __future__ import annotations
+
 import json
 import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,12 +31,22 @@ from weightscope.reference.storing import storable
 from weightscope.replaying.samples import samples_of, told
 from weightscope.version import __version__
 
+if TYPE_CHECKING:
+    from weightscope.model.arrays import Inputs, NDArray
+    from weightscope.model.models import Model
 
-def record(model, inputs, batch_size=32, against="auto", progress=None):
-    """Run a reference on a loaded model, and return what it gives as ``{name: array}``, ready for ``numpy.savez``.
 
-    ``inputs`` and ``against`` as ``verify`` takes them, recorded values excepted; ``progress`` too. Raises the errors
-    of ``verify``.
+def record(model: Model, inputs: Inputs, batch_size: int = 32, against: str | Reference = "auto",
+           progress: Callable[[str, int, int], object] | None = None) -> dict[str, NDArray[np.generic]]:
+    """Run Keras on a loaded model, and return what every layer gives as ``{name: array}``, ready for ``numpy.savez``.
+
+    The names are ``inputs/NAME``, ``layers/PATH`` and ``outputs/PATH``, the arrays (samples, …) in the dtypes of Keras,
+    bfloat16 as float32; ``weightscope`` is a text in JSON on where they are from. ``verify(model, against="file.npz")``
+    then holds the replay against them, without Keras.
+
+    ``model``, ``inputs``, ``batch_size`` and ``progress`` as ``verify`` takes them; ``against``: which Keras, as there
+    too, but no recorded values. Raises the errors of ``verify``: NothingChecked for no samples, and so on; Unsupported
+    for an output without an axis of samples, too, where the samples are more than one batch.
     """
     if not isinstance(against, Reference):
         against = Reference(against)

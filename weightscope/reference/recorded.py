@@ -16,10 +16,13 @@ An HDF5 file has groups ``inputs``, ``activations`` (the calls) and ``outputs`` 
 to test training have targets in ``outputs``, and what ``predict`` gave in ``predictions``, which then counts.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import re
 from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
 
 from weightscope.errors import Unreadable
 from weightscope.files.source import Source
@@ -30,27 +33,37 @@ from weightscope.opening.content_hash import content_hash
 from weightscope.reference.storing import restored
 from weightscope.replaying.input_files import arrays_in
 
+if TYPE_CHECKING:
+    import numpy as np
+
+    from weightscope.model.arrays import NDArray
+
 HEADER = "weightscope"
 _GROUPS = {"inputs": "inputs", "layers": "layers", "activations": "layers", "outputs": "outputs"}
 
 
 class Recorded:
-    """Recorded values of one model, as a reference that needs no Keras: the same contract as Reference and Referee.
+    """Recorded values of one model, for ``verify(model, against=…)``: a reference that needs no Keras.
 
-    ``inputs``: ``{name: array}`` as far as the file has them; ``header``: what ``record`` wrote about itself, or {}.
-    Raises Unreadable for a file that cannot be read, that belongs to another model, or names what this one lacks.
+    ``model``: a loaded one; ``path``: an ``.npz`` of ``weightscope.record``, or with arrays named after calls, an
+    ``.npy`` with the output, or an HDF5 file. ``inputs``: ``{name: array}`` as far as the file has them; ``header``:
+    what ``record`` wrote about itself, or {}. Raises Unreadable for a file that cannot be read, that belongs to another
+    model, or names what this one lacks.
     """
 
     partial = True  # a layer without a recorded value is no gap in the check
     no_twin, cores = "recorded values are in their own dtypes", 0
 
-    def __init__(self, model, path):
-        self.path, self.notes = os.fspath(path), []
+    def __init__(self, model: Model, path: str | os.PathLike[str]) -> None:
+        self.path = os.fspath(path)
+        self.notes: list[str] = []
         arrays = _read(self.path)
-        self.header = self._header(arrays.pop(HEADER, None))
+        self.header: dict[str, Any] = self._header(arrays.pop(HEADER, None))
         self._check_model(model)
         self._names = _Names(model)
-        self.inputs, self._layers, self._outputs = {}, {}, {}
+        self.inputs: dict[str, NDArray[np.generic]] = {}
+        self._layers: dict[str, Any] = {}
+        self._outputs: dict[Any, Any] = {}
         for name, array in arrays.items():
             array = restored(array, self.header.get("dtypes", {}).get(name))
             self._place(name, array)

@@ -1,8 +1,10 @@
 """Model and inputs in, Trace out: the whole of ``predict``, by hand, in NumPy."""
 
-from collections.abc import Callable, Mapping
+from __future__ import annotations
+
+from collections.abc import Callable, MutableMapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,20 +14,23 @@ from weightscope.replaying import cores
 from weightscope.replaying.samples import batches_of, concatenate, cut, shares_of
 from weightscope.replaying.trace import Trace, problem_in
 
-# An array (batch, …), a list of arrays in the order of the model's inputs, or a mapping by input name.
-Arrays = np.ndarray | list | dict
+if TYPE_CHECKING:
+    from weightscope.model.arrays import Inputs, Outputs
 
 
-def replay(model: Model, inputs: Arrays, given: Mapping | None = None, states: dict | None = None,
-           call: Callable | None = None) -> Trace:
-    """Run ``model`` on ``inputs`` in NumPy, and return the Trace of every node.
+def replay(model: Model, inputs: Inputs, given: Trace | None = None, states: MutableMapping[Any, Any] | None = None,
+           call: Callable[..., Any] | None = None) -> Trace:
+    """Run ``model``, a loaded one or one inside it, on ``inputs`` in NumPy, and return the Trace of every node.
 
-    ``inputs``: an array (batch, …), a list of arrays in the order of the model's inputs, or a mapping by input name.
-    ``given``: a Trace whose values take the place of ours for the nodes behind them, so that each layer is judged in
-    isolation. ``states``: a mapping, empty before the first batch, that takes the states of stateful layers from one
-    batch to the next; without it they begin with zeros. ``call``: what calls each layer, in the place of
-    ``model.models.run_layer``: on the batch as a whole, or on shares of it where it has ``of_share``. A layer that
-    cannot be replayed, and all behind it, is in ``trace.missing``.
+    ``inputs``: an array (batch, …) of any numbers, a list of arrays in the order of the model's inputs, or a mapping by
+    input name; they are cast as Keras' ``predict`` casts them. ``given``: a Trace whose values take the place of ours
+    for the nodes behind them, so that each layer is seen by itself. ``states``: a mapping, empty before the first
+    batch, that takes the states of stateful layers from one batch to the next; without it they begin with zeros.
+    ``call``: what calls each layer, in the place of ``model.models.run_layer``: on the batch as a whole, or on shares
+    of it where it has ``of_share``.
+
+    A layer that cannot be replayed, and all behind it, is in ``trace.missing`` with the reason; nothing is raised for
+    it before ``trace.output`` is asked for. Raises Unreadable for inputs that the model does not take.
     """
     return Replay(model, inputs, given, states, call).trace()
 
@@ -158,13 +163,15 @@ def calls_of(model, inputs, given, paths):
             yield path, calls.pop(path)
 
 
-def predict(model: Model, inputs: Arrays, batch_size: int = 32) -> Any:
-    """Return what ``model.predict(inputs)`` returns, by NumPy alone.
+def predict(model: Model, inputs: Inputs, batch_size: int = 32) -> Outputs:
+    """Return what Keras' ``model.predict(inputs)`` returns, by NumPy alone: an array (batch, …), or several.
 
-    ``inputs`` as for ``replay``; they are run ``batch_size`` samples at a time. A stateful layer begins with zeros, and
-    goes on from batch to batch. Raises NotReplayable, naming the layer.
+    ``model``: a loaded one, or one inside it. ``inputs`` as for ``replay``; they are run ``batch_size`` samples at a
+    time. Several outputs come as a list or a mapping, as Keras structures them, each in the dtype of the layer that
+    gives it; bfloat16 as float32. A stateful layer begins with zeros, and goes on from batch to batch. Raises
+    NotReplayable, naming the layer, and Unreadable for inputs that the model does not take.
     """
-    batches = []
+    batches: list[Any] = []
     with _carrying(model, {}):
         for batch in batches_of(model.as_predict_takes(inputs), batch_size):
             shared = shares_of(model, batch)

@@ -1,7 +1,7 @@
 """Layer classes as plain text: the table of all of them by family, and the page of one."""
 
 from weightscope.layers.catalogue import STANDINGS
-from weightscope.show.names import printable
+from weightscope.model.names import printable
 from weightscope.show.wording import axes_text, shape_text
 
 STYLES = {"replayed": "green", "passes through": "green", "yours": "cyan"}

@@ -3,8 +3,8 @@
 import re
 
 from weightscope.layers.catalogue import PASSES, REPLAYED
+from weightscope.model.names import printable
 from weightscope.show.classes import by_family, sections
-from weightscope.show.names import printable
 from weightscope.show.values import array_text, blocks_of_values, statistics
 from weightscope.show.verdict import ABSENT, chosen_rows, chosen_trials, row_texts, sentence, trial_texts
 from weightscope.show.wording import axes_text, counted, number_text, shape_text

@@ -97,7 +97,7 @@ class Overview:
     """
 
     def __init__(self, model, with_statistics=False, with_values=False):
-        self.model, self.saved, self.ledger = model, model.saved, model.ledger
+        self.model = model
         self.with_statistics, self.with_values = with_statistics, with_values
         self.is_loose = isinstance(model, Loose)
         shapes = {} if self.is_loose else model.shapes()
@@ -106,6 +106,16 @@ class Overview:
         self.inputs = [(layer.name, layer.batch_shape, layer.policy) for layer in model.input_layers]
         self.outputs = [(ref.node, shapes.get(ref.node)) for ref in flatten(model.outputs)]
         self.trainable, self.frozen = self._parameters()
+
+    @property
+    def saved(self):
+        """The file of the model."""
+        return self.model.saved
+
+    @property
+    def ledger(self):
+        """Where every array of the file went."""
+        return self.model.ledger
 
     def _parameters(self):
         counts = {True: 0, False: 0}
@@ -136,6 +146,11 @@ class Overview:
         self.blocks = [block for block in everything if block in set(found) - inside]
         self.chosen = True
         return missing
+
+
+def block_of(layer):
+    """Return the Block of a layer by itself, which no model is known to call."""
+    return _block(layer, layer.name, True, [], {})
 
 
 def _fits(block, pattern):

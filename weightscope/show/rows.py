@@ -1,6 +1,6 @@
 """A Comparison as plain text: one row a call of a layer, and the verdict in a sentence."""
 
-from weightscope.show.names import printable
+from weightscope.model.names import printable
 from weightscope.show.text import plain
 from weightscope.show.verdict import chosen_rows, chosen_trials, row_texts, sentence, trial_texts
 from weightscope.show.wording import counted, shape_text

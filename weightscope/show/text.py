@@ -7,7 +7,7 @@ shows none. ``show.terminal`` has one in colour.
 import os
 import re
 
-from weightscope.show.names import printable
+from weightscope.model.names import printable
 from weightscope.show.values import array_text, blocks_of_values, statistics
 from weightscope.show.wording import axes_text, counted, number_text, shape_text
 
@@ -70,7 +70,7 @@ def model(view, page):
         tall = bool(block.layer.weights or block.parts)
         if tall or spaced:
             page.line()
-        _block(page, view, block, 0)
+        block_lines(page, view, block, 0)
         spaced = tall
     page.line()
     _ledger(page, view)
@@ -94,7 +94,8 @@ def _header(page, view):
         page.line(f"note: {printable(note)}")
 
 
-def _block(page, view, block, indent):
+def block_lines(page, view, block, indent):
+    """Write a Block of an Overview, and those inside it."""
     _head(page, view, block, indent)
     if len(block.calls) > 1:
         for call in block.calls:
@@ -106,7 +107,7 @@ def _block(page, view, block, indent):
     _weights(page, view, block, indent + 2)
     for part in block.parts:
         if not part.is_input:
-            _block(page, view, part, indent + 2)
+            block_lines(page, view, part, indent + 2)
 
 
 def _last(path):

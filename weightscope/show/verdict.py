@@ -1,6 +1,6 @@
 """What a Comparison says in words, whatever the output format."""
 
-from weightscope.show.names import printable
+from weightscope.model.names import printable
 from weightscope.show.wording import apart, counted, difference_text, share_text
 from weightscope.verdict.differences import CONTRADICTED
 from weightscope.verdict.gaps import ATOL_OF_LARGEST, RTOL

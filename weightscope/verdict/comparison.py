@@ -1,26 +1,38 @@
 """The verdict as data: a Difference for each call, and the Comparison of them all. Prints nothing."""
 
-from dataclasses import dataclass, field
+from __future__ import annotations
 
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from weightscope.model.names import Shown, printable
 from weightscope.verdict.gaps import Gap, Tolerance
 from weightscope.verdict.sources import Source
 
+if TYPE_CHECKING:
+    from weightscope.verdict.self_testing import Trial
 
-@dataclass(frozen=True)
-class Difference:
-    """One row: one call of one layer.
 
-    ``function``: both sides in float64, each layer fed with what the reference fed it: is it the same function?
-    ``isolated``: so fed too, the reference in the model's own dtypes; ``chained``: ours fed by ours; None where one
-    side has no value. ``source``: where the chained difference comes from. ``causes``: known mistakes with which the
-    layer gives the other side's values.
+@dataclass(frozen=True, repr=False)
+class Difference(Shown):
+    """One row of a Comparison: one call of one layer. Ours is what NumPy gives, the reference's what Keras gives.
+
+    ``path``: of the call, as a Trace has it; ``class_name``: of its layer; ``shape``: of its output, (None, units) with
+    None for the samples, or a structure of such; None where no rule tells it.
+
+    ``function``, ``isolated``, ``chained``: a Gap between ours and the reference's each, None where one of them has no
+    value. ``function``: the layer alone, fed with what the reference fed it, and both in float64: is it the same
+    function? ``isolated``: so fed too, the reference in the model's own dtypes. ``chained``: ours fed by ours.
+    ``source``: where the chained difference comes from, None for no difference. ``causes``: known mistakes with which
+    the layer gives the reference's values.
+
     ``verdict``: agrees, diverges (its own fault), inherited (only the input was off), not replayed,
-    or not compared (the reference shows no value here).
+    or not compared (the reference shows no value here); ``reason``: more words on it, or "".
     """
 
     path: str
     class_name: str
-    shape: object
+    shape: Any
     chained: Gap | None
     isolated: Gap | None
     verdict: str
@@ -30,20 +42,28 @@ class Difference:
     source: Source | None = None
 
     @property
-    def fault(self):
+    def fault(self) -> Gap | None:
         """The Gap that the verdict is about."""
         missed = [found for found in (self.function, self.isolated) if found is not None and not found.within]
         return missed[0] if missed and self.verdict == "diverges" else self.chained
 
+    def __repr__(self) -> str:
+        return printable(f"<Difference {self.path!r} ({self.class_name}): {self.verdict}>")
 
-@dataclass
-class Comparison:
+
+@dataclass(repr=False)
+class Comparison(Shown):
     """What a check found. True when every layer, and the output, agrees and something was checked.
 
+    ``print(comparison)`` is the table that ``weightscope verify`` prints. Ours is what NumPy gives; the reference's is
+    what Keras gives, or gave when it was recorded.
+
     ``rows``: a Difference for each call, in call order; ``outputs``: a Gap for each output of the model, ours against
-    the reference's own ``predict``; ``samples``: how many samples were run; ``partial``: the reference offers some
-    values only, so that calls it has none for are no gap in the check; ``trials``: a ``self_testing.Trial`` for each
-    call whose check was checked, None where that was not asked for.
+    the reference's own ``predict``; ``samples``: how many samples were run; ``tolerance``: the Tolerance that was
+    given, or one without numbers; ``reference``: which Keras it was, in words; ``notes``: what is to be known of the
+    file and of the choice of Keras; ``partial``: the reference offers some values only, so that calls it has none for
+    are no gap in the check; ``no_twin``: why nothing was asked in float64, "" where it was; ``trials``: a
+    ``self_testing.Trial`` for each call whose check was checked, None where that was not asked for.
     """
 
     rows: list[Difference]
@@ -54,13 +74,13 @@ class Comparison:
     notes: list[str] = field(default_factory=list)
     partial: bool = False
     no_twin: str = ""
-    trials: list | None = None
+    trials: list[Trial] | None = None
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return self.verdict == "agrees"
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """agrees; diverges; or unchecked: not every layer could be compared, or a self-test found the check blind."""
         if self.first is not None or not all(gap.within for gap in self.outputs):
             return "diverges"
@@ -72,23 +92,23 @@ class Comparison:
         return "agrees" if complete and checked and self.rows and not self.unnoticed else "unchecked"
 
     @property
-    def unnoticed(self):
+    def unnoticed(self) -> list[tuple[str, str]]:
         """``(path, words)`` of every change that a self-test made and the verdict did not notice."""
         return [(trial.path, words) for trial in self.trials or () for words in trial.missed]
 
     @property
-    def same_function(self):
-        """Whether every layer that both sides ran in float64 is the same function; None where nothing was asked."""
+    def same_function(self) -> bool | None:
+        """Whether every layer that was asked in float64 is the same function; None where none was."""
         asked = [row.function.within for row in self.rows if row.function is not None]
         return all(asked) if asked else None
 
     @property
-    def compared(self):
-        """The rows that both sides have a value for."""
+    def compared(self) -> list[Difference]:
+        """The rows of calls of which there are both values, ours and the reference's."""
         return [row for row in self.rows if row.verdict not in ("not compared", "not replayed")]
 
     @property
-    def first(self):
+    def first(self) -> Difference | None:
         """The first row that diverges by itself, else the first whose inherited difference is too large, or None."""
         for verdict in ("diverges", "inherited"):
             found = next((row for row in self.rows if row.verdict == verdict), None)
@@ -97,6 +117,11 @@ class Comparison:
         return None
 
     @property
-    def exit_code(self):
+    def exit_code(self) -> int:
         """0 agrees, 1 diverges, 3 not enough was checked."""
         return {"agrees": 0, "diverges": 1, "unchecked": 3}[self.verdict]
+
+    def __repr__(self) -> str:
+        first = f", first at {self.first.path!r}" if self.first else ""
+        return printable(f"<Comparison {self.verdict}{first}: {len(self.compared):,} of {len(self.rows):,} layer calls,"
+                         f" {self.samples:,} samples, against {self.reference}>")

@@ -1,14 +1,20 @@
 """How far apart two outputs are, and whether that is within what is allowed: a tolerance, or a budget for rounding."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from weightscope.kernels.short_floats import dtype_name, to_bfloat16
 from weightscope.model.structure import flatten
 from weightscope.verdict.budget import PARTS, TINY, coarsest, finite
+
+if TYPE_CHECKING:
+    from weightscope.model.arrays import Array
 
 AT_ONCE = 2**16  # values that are compared at a time, so that they stay in cache
 
@@ -22,8 +28,9 @@ ATOL_OF_LARGEST = {
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far two numbers may be apart: None stands for the default of the dtype.
+    """How far two numbers may be apart: ``|ours - theirs| <= atol + rtol * |theirs|``, as ``numpy.isclose`` has it.
 
+    ``rtol``, ``atol``: None stands for the default of the dtype, ``gaps.RTOL`` and ``gaps.ATOL_OF_LARGEST``.
     ``through`` is the shortest dtype that the values came through: a float32 made of float16 is no better than those.
     ``layers``: ``(name, rtol, atol)`` of layers with a tolerance of their own; a name may be a path, or a pattern.
     """
@@ -31,21 +38,21 @@ class Tolerance:
     rtol: float | None = None
     atol: float | None = None
     through: str | None = None
-    layers: tuple = ()
+    layers: tuple[tuple[str, float | None, float | None], ...] = ()
 
     @property
-    def is_given(self):
+    def is_given(self) -> bool:
         """Whether the caller's numbers take the place of the budgets for rounding."""
         return self.rtol is not None or self.atol is not None
 
-    def for_layer(self, path):
-        """Return the Tolerance of one call: that of the last name or pattern which fits it, else this one."""
+    def for_layer(self, path: str) -> Tolerance:
+        """Return the Tolerance of the call at ``path``: that of the last name or pattern that fits it, or this one."""
         names = (path, path.rpartition("/")[2].partition("#")[0])
         found = [own for own in self.layers if any(name == own[0] or fnmatchcase(name, own[0]) for name in names)]
         return Tolerance(*found[-1][1:]) if found else self
 
-    def allowed(self, theirs):
-        """Return a function of a slice, and the sizes of the reference's values in it, to how far ours may be apart."""
+    def allowed(self, theirs: Array) -> tuple[Any, Any]:
+        """Return a function to how far ours may be from ``theirs``, of a slice and of the sizes of the values in it."""
         rtol, atol = self.of(theirs) if theirs.dtype.kind in "fiub" else (0.0, 0.0)
 
         def within(_part, size):
@@ -55,11 +62,11 @@ class Tolerance:
 
         return within, None
 
-    def of(self, theirs):
-        """Return ``(rtol, atol)`` for an output of the reference."""
-        dtype = dtype_name(theirs.dtype)
-        if dtype in RTOL and RTOL.get(self.through, 0.0) > RTOL[dtype]:
-            dtype = self.through
+    def of(self, theirs: Array) -> tuple[float, float]:
+        """Return ``(rtol, atol)`` for an output of the reference, the array ``theirs``."""
+        dtype, through = dtype_name(theirs.dtype), self.through or ""
+        if dtype in RTOL and RTOL.get(through, 0.0) > RTOL[dtype]:
+            dtype = through
         rtol = RTOL.get(dtype, 0.0) if self.rtol is None else self.rtol
         if self.atol is not None:
             return rtol, self.atol
@@ -68,7 +75,7 @@ class Tolerance:
 
 @dataclass(frozen=True)
 class Gap:
-    """How far one output of ours is from the reference's.
+    """How far one output of ours, NumPy's, is from the reference's, Keras'.
 
     ``absolute``, ``relative``: the largest differences; ``index``: where the tolerance is missed by most, with the
     values ``ours`` and ``theirs`` there; ``within``: whether every number is within what is allowed; ``used``: the
@@ -78,6 +85,9 @@ class Gap:
     tolerance; ``problem``: why they cannot be compared, where they cannot (other shapes); ``of_largest``: the largest
     difference as a share of the reference's largest number; ``overflows``: how many numbers are finite in ours and not
     in the reference's; ``dtype``: the shortest that its values came through, where a budget is for one.
+
+    The budget of a value is 4 · √k · u · magnitude: standard error analysis (Higham, 2002, chapter 3), and Higham and
+    Mary (2019, doi.org/10.1137/18M1226312) for the square root; ``weightscope.verdict.budgets`` says what these are.
     """
 
     absolute: float

@@ -39,7 +39,7 @@ class Trial:
     unused: list[str] = field(default_factory=list)
 
     @property
-    def finest(self):
+    def finest(self) -> tuple[str, float] | None:
         """``(weight, change)``: where the smallest change of one value is noticed; None where nothing was tried."""
         least = {name: change for name, (change, _) in self.smallest.items()}
         return min(least.items(), key=lambda entry: entry[1], default=None)
@@ -160,7 +160,7 @@ class _Trying:
         runs = min(MOST_RUNS, MOST_VALUES // max(array.size + sum(np.size(y) for y in flatten(self._right)), 1))
         told = []
         for axis, size in enumerate(array.shape):
-            word = (place.weight.axis_words() or [""] * array.ndim)[axis] if place.weight else ""
+            word = (place.weight.axis_words() or [""] * array.ndim)[axis] if place.weight is not None else ""
             count, whole = _found_unused(
                 lambda part, axis=axis: self._depends(
                     place, array, shaken, (slice(None),) * axis + (part,)), size, runs)

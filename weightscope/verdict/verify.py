@@ -4,10 +4,17 @@ One way: samples → what we give → what the reference gives → how far apart
 its causes. Each step takes what the step before it gave.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from itertools import chain
+from os import PathLike
+from typing import TYPE_CHECKING
 
 from weightscope.errors import NothingChecked
-from weightscope.reference.choosing import referee_of
+from weightscope.model.models import Model
+from weightscope.reference.choosing import Reference, referee_of
+from weightscope.reference.recorded import Recorded
 from weightscope.replaying import cores
 from weightscope.replaying.samples import samples_of, told
 from weightscope.verdict import float64
@@ -22,24 +29,31 @@ from weightscope.verdict.self_testing import trials_of
 from weightscope.verdict.sides import held_together
 from weightscope.verdict.sources import with_sources
 
+if TYPE_CHECKING:
+    from weightscope.model.arrays import Inputs
+
 MOST_KEPT = 160_000_000  # values of one side's trace of a batch; there are a few of them
 
 
-def verify(model, inputs=None, tolerance=None, batch_size=32, progress=None, against="auto", self_test=False):
-    """Hold a NumPy replay of a loaded model against a reference, at every layer and at the output of ``predict``.
+def verify(model: Model, inputs: Inputs | None = None, tolerance: Tolerance | None = None, batch_size: int = 32,
+           progress: Callable[[str, int, int], object] | None = None,
+           against: str | PathLike[str] | Reference | Recorded = "auto", self_test: bool = False,
+           ) -> Comparison:
+    """Hold a NumPy replay of a loaded model against Keras, layer by layer and at the output of ``predict``.
 
-    Two questions are asked of every layer, fed with what the reference fed it: is it the same function, both sides in
-    float64 (the reference's twin); and is what the reference gives in the model's own dtype within rounding of ours.
+    Of every layer, fed with what Keras fed it, is asked: is it the same function, both in float64; and is what Keras
+    gives in the model's own dtype within rounding of it? The Comparison is true where all agrees; printed, it is the
+    table of ``weightscope verify``. ``model``: as ``load`` returns it; ``inputs``: an array (batch, …), a list or a
+    mapping as ``replay`` takes; None for those that recorded values bring along; ``tolerance``: a Tolerance, to judge
+    by plain numbers, not by what rounding may do; ``batch_size``: samples that are run at a time, fewer where they make
+    too many values to keep; ``progress``: called as ``progress(stage, done, total)``, stage being "keras" or "samples";
+    ``against``: "keras" (Keras 3), "tf_keras", "auto" (whichever can load it), a Reference, or recorded values: the
+    path of a file, or a Recorded; ``self_test``: also change weights, inputs and settings of each layer in NumPy, on
+    the first batch, to see what would be noticed: ``Comparison.trials``. Keras runs in a child process.
 
-    ``inputs``: an array, a list or a mapping as ``replay`` takes; None for those that recorded values bring along;
-    ``tolerance``: a ``gaps.Tolerance`` to put in the place of the budgets for rounding; ``progress``: called as
-    ``progress(stage, done, total)``, stage being "keras" or "samples"; ``against``: "keras", "tf_keras" or "auto", a
-    ``reference.Reference``, or recorded values: the path of a file, or a ``reference.Recorded``. Keras starts in a
-    child process and loads while the first batch is replayed. ``self_test``: also change weights, inputs and settings
-    of each layer on our side, on the first batch, to see what would be noticed: ``Comparison.trials``.
-    Raises Unsafe for a file with code in it, Unsupported for one without an architecture, NothingChecked for no
-    samples, ReferenceFailed where Keras fails, Unreadable for recorded values of another model. Where a batch of
-    ``batch_size`` would make too many values to keep, it is smaller.
+    Raises Unsafe for a file with code in it, Unsupported for one without an architecture and for a part of a model,
+    NothingChecked for no samples, ReferenceFailed where Keras fails or is missing, Unreadable for inputs that the model
+    does not take, and for recorded values of another model.
     """
     tolerance = tolerance or Tolerance()
     referee = referee_of(model, against)

@@ -1,0 +1,94 @@
+"""Objects in few lines, as ``print`` shows them: a model a line a layer, a trace a line a node, a layer, a weight."""
+
+from weightscope.model.names import printable
+from weightscope.model.structure import flatten, with_paths
+from weightscope.show import text
+from weightscope.show.overview import Overview, block_of
+from weightscope.show.values import array_text, blocks_of_values
+from weightscope.show.wording import axes_text, counted, shape_text
+
+WIDEST = 36  # columns of names that are made as wide as their longest
+
+
+def model(shown, page):
+    """Write a Model: each layer by the path that ``model[path]`` takes, its output's shape, its parameters."""
+    view = Overview(shown)
+    page.line((printable(shown.name), "bold"), (printable(shown.class_name), "cyan"), source(shown))
+    rows = [layer_row(*pair) for pair in with_paths_of_blocks(view)]
+    widths = [min(max(map(len, column), default=0), WIDEST) for column in zip(*rows)]
+    for path, class_name, shape, number, frozen in rows:
+        columns = [cell.ljust(width) for cell, width in zip((path, class_name, shape), widths)]
+        page.line(*columns, number.rjust(widths[3]), frozen, indent=2)
+    page.line(parameters(view))
+
+
+def with_paths_of_blocks(view):
+    """Yield ``(path, Block)`` of all layers of an Overview, by the paths that ``model[path]`` takes."""
+    paths = {layer: path for path, layer in with_paths(view.model)}
+    yield from ((paths.get(block.layer, block.path), block) for block in view.all_blocks())
+
+
+def layer_row(path, block):
+    """Return path, class, output shape ("" where nothing calls it by itself), parameters and "frozen", as texts."""
+    return (printable(path), printable(block.layer.class_name), shape_text(block.shape) if block.calls else "",
+            f"{block.parameters:,}" if block.parameters else "",
+            "frozen" if block.parameters and not block.trains else "")
+
+
+def source(shown):
+    """Return the file that a model was loaded from, and "" for a part of another model."""
+    return "" if shown.is_part else printable(shown.saved.path)
+
+
+def weights_text(block):
+    """Return the weights of a Block's layer with their axes, in one line."""
+    return ", ".join(f"{weight.name} {axes_text(weight) if weight.shape is not None else 'not in the file'}"
+                     for weight in block.layer.weights.values())
+
+
+def parameters(view):
+    """Return how many parameters an Overview's model has, in words."""
+    return (f"{counted(view.trainable + view.frozen, 'parameter')} = {view.trainable:,} trainable"
+            f" + {view.frozen:,} non-trainable")
+
+
+def layer(shown, page):
+    """Write a layer with its formula and its weights, as ``weightscope inspect`` does."""
+    text.block_lines(page, _Alone, block_of(shown), 0)
+
+
+class _Alone:
+    """What an Overview says of the way in which its blocks are written, for a layer by itself."""
+
+    chosen = is_loose = with_statistics = with_values = False
+
+
+def weight(shown, page):
+    """Write a weight: its axes and its numbers, all of a small one and the corners of a large one."""
+    page.line((printable(shown.name), "bold"), axes_text(shown) if shown.shape is not None else "not in the file",
+              shown.dtype or "")
+    if shown.shape is None:
+        return
+    for label, values in blocks_of_values(shown, shown.array):
+        if label:
+            page.line(label)
+        page.raw(array_text(values, page.width).splitlines())
+
+
+def trace(shown, page):
+    """Write a Trace: the shape and the dtype of what each node gave, what was not replayed, and the output's shape."""
+    page.line(f"trace of {counted(len(shown), 'node')}")
+    rows = [(printable(path), *outputs_text(outputs)) for path, outputs in shown.items()]
+    rows += [(printable(path), "", f"not replayed: {printable(reason)}") for path, reason in shown.missing.items()]
+    widths = [min(max(map(len, column)), WIDEST) for column in zip(*rows)]
+    for path, shape, told in rows:
+        page.line(path.ljust(widths[0]), shape.ljust(widths[1]), told, indent=2)
+    if not shown.problem and shown.output is not None:
+        page.line("output", *outputs_text(shown.output))
+
+
+def outputs_text(outputs):
+    """Return the shapes of arrays, or of structures of arrays, and their dtypes, as two texts."""
+    leaves = [leaf for leaf in flatten(outputs) if leaf is not None]
+    dtypes = dict.fromkeys(leaf.dtype.name for leaf in leaves)
+    return ", ".join(str(leaf.shape) for leaf in leaves), ", ".join(dtypes)

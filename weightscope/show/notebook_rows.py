@@ -1,0 +1,54 @@
+"""A Comparison, and a row of it, as ``print`` and a notebook show them: importing this tells it to their classes."""
+
+from weightscope.model.names import printable, show_as
+from weightscope.show import rows
+from weightscope.show.notebook import MOST_ROWS, as_text, line, preformatted, section, table
+from weightscope.show.verdict import chosen_rows, chosen_trials, gap_text, row_texts, sentence, trial_texts
+from weightscope.show.wording import counted, difference_text, shape_text, share_text
+from weightscope.verdict.comparison import Comparison, Difference
+
+HEADS = ("layer", "class", "output shape", "float64, used", "deployed, used", "alone, largest", "chained, largest",
+         "from", "verdict")
+MARKS = {"agrees": "✓", "diverges": "✗"}
+
+
+def _comparison(shown):
+    found = [(f"… {counted(row, 'row')} more", *[""] * 7, "agrees") if isinstance(row, int) else _row(row)
+             for row in chosen_rows(shown.rows, MOST_ROWS)]
+    verdict, *rest = sentence(shown)
+    told = [line("", text) for text in [*rest, *[f"note: {note}" for note in shown.notes]]]
+    trials = [_self_test(shown)] if shown.trials else []
+    return section(line(f"{MARKS.get(shown.verdict, '?')} {verdict}"), table(HEADS, found, {3, 4, 5, 6, 7}), *told,
+                   *trials)
+
+
+def _row(row):
+    reason = f": {row.reason}" if row.reason else ""
+    return (row.path, row.class_name, shape_text(row.shape), *row_texts(row), row.verdict + reason)
+
+
+def _self_test(shown):
+    found = []
+    for trial in chosen_trials(shown, MOST_ROWS):
+        if isinstance(trial, int):
+            found.append((f"… {counted(trial, 'row')} more", "", "", "with all changes noticed", ""))
+        else:
+            numbers, told = trial_texts(trial)
+            found.append((trial.path, *numbers, "; ".join(told)))
+    return table(("self-test", "changes", "noticed", "one weight, from", ""), found, {1, 2})
+
+
+def _difference(shown, page):
+    page.line(printable(shown.path), printable(shown.class_name), shape_text(shown.shape), shown.verdict)
+    for title, found in (("alone, in float64", shown.function), ("alone, as deployed", shown.isolated),
+                         ("chained", shown.chained)):
+        if found is not None:
+            where = "" if found.within else f"; {gap_text(found, 'the reference')}"
+            page.line(f"{title}: largest difference {difference_text(found.absolute)}, {share_text(found.used)} of what"
+                      f" is allowed{where}", indent=2)
+    for text in [*[f"cause: {words}" for words in shown.causes], *filter(None, [shown.reason])]:
+        page.line(printable(text), indent=2)
+
+
+show_as(Difference, as_text(_difference), preformatted(as_text(_difference)))
+show_as(Comparison, as_text(rows.comparison), _comparison)
