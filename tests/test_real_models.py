@@ -5,7 +5,7 @@ import numpy as np
 from real_models import FOLDER, ROWS, each_real_file
 
 import weightscope
-from weightscope.model.models import Functional, Sequential
+from weightscope.model.functional import Functional, Sequential
 from weightscope.opening.loose import Loose
 
 

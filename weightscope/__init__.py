@@ -39,8 +39,9 @@ if TYPE_CHECKING:
         WeightscopeError,
     )
     from weightscope.model.formula import Activation
+    from weightscope.model.functional import Functional, Sequential
     from weightscope.model.layer import Layer, keras_layer
-    from weightscope.model.models import Functional, Model, Sequential
+    from weightscope.model.model import Model
     from weightscope.model.taught import keras_lambda
     from weightscope.model.weight import Weight
     from weightscope.opening.load import load
@@ -72,7 +73,7 @@ def _modules_for(name):
 
     if hasattr(errors, name):
         return [errors]
-    from weightscope.model import layer, models, taught
+    from weightscope.model import functional, layer, taught
     from weightscope.opening import load
     from weightscope.replaying import replay
     from weightscope.show import notebook as notebook
@@ -87,4 +88,4 @@ def _modules_for(name):
         from weightscope.verdict import comparison, gaps, verify
 
         return [verify, comparison, gaps, record, recorded, choosing]
-    return [load, replay, layer, models, taught]
+    return [load, replay, layer, functional, taught]

@@ -12,7 +12,7 @@ import weightscope
 from weightscope.kernels.short_floats import to_bfloat16
 from weightscope.layers import catalogue
 from weightscope.model.layer import layer_from
-from weightscope.model.models import Model
+from weightscope.model.model import Model
 from weightscope.verdict.verify import verify
 
 pytestmark = pytest.mark.keras

@@ -23,7 +23,7 @@ from weightscope.verdict import gaps
 
 if TYPE_CHECKING:
     from weightscope.model.arrays import Inputs
-    from weightscope.model.models import Model
+    from weightscope.model.model import Model
 
 
 @dataclass(frozen=True)

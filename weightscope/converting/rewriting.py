@@ -12,9 +12,10 @@ from weightscope.errors import Unsupported
 from weightscope.layers import keras1, keras2
 from weightscope.layers.keras2.rnn import CuDNN
 from weightscope.layers.tensorflow.operations import TensorFlowCall
+from weightscope.model.functional import Sequential
 from weightscope.model.input_layer import InputLayer
 from weightscope.model.layer import Layer
-from weightscope.model.models import Model, Sequential
+from weightscope.model.model import Model
 from weightscope.model.structure import flatten_shapes, is_shape
 
 # Settings that only Keras 2 took, or whose value Keras 3 works out for itself.

@@ -10,7 +10,7 @@ from weightscope.model import taught
 from weightscope.model.examples import VARIANTS, example_of, inputs_of
 from weightscope.model.excused import ALIASES, EXCUSED
 from weightscope.model.layer import known_classes
-from weightscope.model.models import Model
+from weightscope.model.model import Model
 from weightscope.model.settings import MISSING
 from weightscope.model.user_code import described, home
 

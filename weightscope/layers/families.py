@@ -22,6 +22,7 @@ def bring(config):
 
 def _dense():
     from weightscope.layers import activations, core, core_dense, core_embedding, regularization  # noqa: F401
+    from weightscope.model import functional  # noqa: F401
 
 
 def _networks():

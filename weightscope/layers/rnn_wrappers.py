@@ -4,7 +4,7 @@ import numpy as np
 
 from weightscope.errors import NotReplayable
 from weightscope.model.layer import Layer, keras_layer, layer_from
-from weightscope.model.models import Model
+from weightscope.model.model import Model
 from weightscope.model.structure import flatten, is_shape
 
 MERGED = {

@@ -1,4 +1,4 @@
 """What a layer, a weight, a graph and a model are; no family of layers among them.
 
-First: ``layer``, whose ``Layer`` every layer class is; then ``models``, a layer that walks a graph of calls.
+First: ``layer``, whose ``Layer`` every layer class is; then ``model``, a layer that walks a graph of calls.
 """

@@ -4,7 +4,7 @@ import re
 
 from weightscope.files.saved import Ledger
 from weightscope.model.layer import Unknown, Weight
-from weightscope.model.models import Model
+from weightscope.model.model import Model
 from weightscope.model.structure import snake_case
 from weightscope.model.weight import Copy
 from weightscope.opening.loose import Loose

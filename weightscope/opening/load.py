@@ -7,7 +7,7 @@ from weightscope.errors import Unreadable, WeightscopeError
 from weightscope.files.read import read, read_architecture
 from weightscope.layers import families
 from weightscope.model.layer import Layer, Unknown, layer_from
-from weightscope.model.models import Model
+from weightscope.model.model import Model
 from weightscope.model.running import MISFITS
 from weightscope.model.user_code import is_of_user
 from weightscope.opening import binding, inferring

@@ -4,7 +4,7 @@ import re
 
 from weightscope.errors import NotReplayable
 from weightscope.model.layer import Unknown
-from weightscope.model.models import Model
+from weightscope.model.model import Model
 
 
 class Loose(Model):

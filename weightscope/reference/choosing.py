@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from weightscope.errors import NoTwin, ReferenceFailed, WeightscopeError
 from weightscope.reference import safety
@@ -32,8 +32,8 @@ class Reference:
     custom_objects: tuple[str, ...] = ()
     twin: bool = True
     process: Process | None = None
-    inputs: ClassVar = {}  # of its own it has none
-    partial: ClassVar = False  # it shows every layer
+    inputs: ClassVar[dict[str, Any]] = {}  # of its own it has none
+    partial: ClassVar[bool] = False  # it shows every layer
 
     @property
     def no_twin(self):
@@ -41,7 +41,7 @@ class Reference:
         return "" if self.twin else "quick"
 
     def begin(self, model, samples, twin=True):
-        """Start a Keras on a loaded model and the Samples to run it on, and return a Referee at once.
+        """Start a Keras on a loaded ``model`` and the Samples to run it on, ``samples``, and return a Referee at once.
 
         ``twin``: whether it is run in float64 too. Raises Unsafe for a file that holds code, Unsupported for one that
         cannot be run, ReferenceFailed where no Keras that was asked for is installed.

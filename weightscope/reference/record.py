@@ -33,7 +33,7 @@ from weightscope.version import __version__
 
 if TYPE_CHECKING:
     from weightscope.model.arrays import Inputs, NDArray
-    from weightscope.model.models import Model
+    from weightscope.model.model import Model
 
 
 def record(model: Model, inputs: Inputs, batch_size: int = 32, against: str | Reference = "auto",

@@ -27,8 +27,7 @@ from typing import TYPE_CHECKING, Any
 from weightscope.errors import Unreadable
 from weightscope.files.source import Source
 from weightscope.files.untrusted import reading
-from weightscope.model.models import Model
-from weightscope.model.structure import flatten
+from weightscope.model.model import Model
 from weightscope.opening.content_hash import content_hash
 from weightscope.reference.storing import restored
 from weightscope.replaying.input_files import arrays_in
@@ -72,8 +71,11 @@ class Recorded:
         version = self.header.get("reference")
         self.version = f"recorded values of {self.path}" + (f" ({version})" if version else "")
 
-    def begin(self, _model, samples, _twin=False):
-        """Take the Samples that it is held against, batch by batch as they were recorded."""
+    def begin(self, model, samples, twin=False):
+        """Take the Samples that are run, ``samples``, batch by batch as they were recorded.
+
+        ``model``, ``twin``: as a Reference takes them; one was looked at before, and the other is not recorded.
+        """
         samples.batch_size = self.header.get("batch_size", samples.batch_size)
         self._samples, self._batch_size, self._next = len(samples), samples.batch_size, 0
         self.batches = samples.batches
@@ -139,8 +141,8 @@ class _Names:
 
     def __init__(self, model):
         self.inputs = [layer.name for layer in model.input_layers]
-        self.outputs = [_source(model, ref) for ref in flatten(model.outputs)]
-        self._calls = {path: source for path, source in _calls(model) if path not in self.inputs}
+        self.outputs = model.sources()
+        self._calls = {path: sources for path, sources in model.sources_by_path() if path not in self.inputs}
 
     def of(self, name, file):
         """Return (inputs, layers or outputs; path; which output) of a recorded name; Unreadable for an unknown one."""
@@ -161,11 +163,11 @@ class _Names:
             return self._only(kind)
         if path not in self._calls:
             return None
-        path, index = self._calls[path](index)
+        sources = self._calls[path]
+        path, index = (path, index) if sources is None else sources[min(index, len(sources) - 1)]
         if kind == "outputs":
             return ("outputs", path, index) if (path, index) in self.outputs else None
         return "layers", path, index
-
 
     def _only(self, group):
         if group == "inputs" and len(self.inputs) == 1:
@@ -176,26 +178,6 @@ class _Names:
 def _split(text):
     match = re.fullmatch(r"(.+):(\d+)", text)
     return (match[1], int(match[2])) if match else (text, 0)
-
-
-def _calls(model, prefix=""):
-    """Yield (path, function from an output's index to the path and index of the layer's call that gives it)."""
-    for node in model.nodes:
-        path = prefix + node.path
-        if isinstance(node.layer, Model):
-            refs = [_source(node.layer, ref, path + "/") for ref in flatten(node.layer.outputs)]
-            yield path, lambda index, refs=refs: refs[min(index, len(refs) - 1)]
-            yield from _calls(node.layer, path + "/")
-        else:
-            yield path, lambda index, path=path: (path, index)
-
-
-def _source(model, ref, prefix=""):
-    """Return (path, output) of the layer's call that gives a model's output, nested models opened."""
-    node = next(node for node in model.nodes if node.path == ref.node)
-    if isinstance(node.layer, Model):
-        return _source(node.layer, flatten(node.layer.outputs)[ref.index], prefix + node.path + "/")
-    return prefix + node.path, ref.index
 
 
 def _read(path):

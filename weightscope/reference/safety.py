@@ -7,7 +7,7 @@ read files or load libraries), and opens the vocabulary files of a lookup layer;
 from weightscope.errors import Unsafe, Unsupported
 from weightscope.model.constants import holds_code
 from weightscope.model.layer import Unknown
-from weightscope.model.models import Model
+from weightscope.model.model import Model
 from weightscope.model.user_code import is_of_user
 from weightscope.opening.loose import Loose
 

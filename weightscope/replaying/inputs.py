@@ -10,7 +10,7 @@ import numpy as np
 from weightscope.errors import Unreadable, Unsafe, Unsupported
 from weightscope.layers.core import Masking
 from weightscope.layers.core_embedding import Embedding
-from weightscope.model.models import Model
+from weightscope.model.model import Model
 from weightscope.model.structure import flatten, flatten_shapes
 from weightscope.replaying.input_files import arrays_in
 

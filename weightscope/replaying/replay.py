@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weightscope.model.models import Model, run_layer
+from weightscope.model.model import Model
 from weightscope.model.structure import as_outputs, flatten
+from weightscope.model.walking import run_layer
 from weightscope.replaying import cores
 from weightscope.replaying.samples import batches_of, concatenate, cut, shares_of
 from weightscope.replaying.trace import Trace, problem_in
@@ -26,7 +27,7 @@ def replay(model: Model, inputs: Inputs, given: Trace | None = None, states: Mut
     input name; they are cast as Keras' ``predict`` casts them. ``given``: a Trace whose values take the place of ours
     for the nodes behind them, so that each layer is seen by itself. ``states``: a mapping, empty before the first
     batch, that takes the states of stateful layers from one batch to the next; without it they begin with zeros.
-    ``call``: what calls each layer, in the place of ``model.models.run_layer``: on the batch as a whole, or on shares
+    ``call``: what calls each layer, in the place of ``model.walking.run_layer``: on the batch as a whole, or on shares
     of it where it has ``of_share``.
 
     A layer that cannot be replayed, and all behind it, is in ``trace.missing`` with the reason; nothing is raised for

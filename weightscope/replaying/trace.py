@@ -54,7 +54,7 @@ class Trace(dict[str, "Outputs"], Shown):
         self._output = value
 
     def put(self, path, outputs, part, samples):
-        """Take the outputs of a node on a part of so many samples: a slice of them."""
+        """Take the ``outputs`` of the node at ``path`` on a ``part``, a slice, of so many ``samples``."""
         whole = self.get(path)
         if whole is None:  # two threads may get here, and one of them makes what lasts
             whole = self.setdefault(path, map_structure(

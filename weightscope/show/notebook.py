@@ -8,7 +8,7 @@ import html
 import io
 
 from weightscope.model.layer import Layer
-from weightscope.model.models import Model
+from weightscope.model.model import Model
 from weightscope.model.names import printable, show_as
 from weightscope.model.weight import Weight
 from weightscope.replaying.trace import Trace

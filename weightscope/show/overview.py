@@ -4,7 +4,7 @@ import re
 from fnmatch import fnmatchcase
 
 from weightscope.model.input_layer import InputLayer
-from weightscope.model.models import Model
+from weightscope.model.model import Model
 from weightscope.model.structure import flatten, flatten_shapes
 from weightscope.opening.loose import Loose
 from weightscope.show.wording import axes_text, shape_text

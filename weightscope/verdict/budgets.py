@@ -19,9 +19,9 @@ from weightscope.errors import WeightscopeError
 from weightscope.kernels.short_floats import dtype_name
 from weightscope.model.formula import Activation
 from weightscope.model.input_layer import InputLayer
-from weightscope.model.models import run_layer
 from weightscope.model.running import FLOATS, MISFITS
 from weightscope.model.structure import flatten, map_structure
+from weightscope.model.walking import run_layer
 from weightscope.verdict.budget import Budget, coarsest
 from weightscope.verdict.float64 import compute_in
 

@@ -2,7 +2,7 @@
 
 from contextlib import contextmanager
 
-from weightscope.model.models import Model
+from weightscope.model.model import Model
 from weightscope.model.running import FLOATS
 
 

@@ -12,7 +12,7 @@ from os import PathLike
 from typing import TYPE_CHECKING
 
 from weightscope.errors import NothingChecked
-from weightscope.model.models import Model
+from weightscope.model.model import Model
 from weightscope.reference.choosing import Reference, referee_of
 from weightscope.reference.recorded import Recorded
 from weightscope.replaying import cores

@@ -1,0 +1,68 @@
+"""The shapes of what goes through the graph of a model, as far as the rules of its layers tell them."""
+
+from __future__ import annotations
+
+import math
+
+from weightscope.errors import NotReplayable
+from weightscope.model.graph import Ref
+from weightscope.model.structure import flatten, flatten_shapes, is_known, map_structure
+
+
+class Shapes:
+    """The part of a Model that tells the shapes of its nodes' outputs."""
+
+    def values_of_sample(self, shapes):
+        """Return how many values one sample makes on its way, given its inputs' shapes; None where nothing tells."""
+        found = self.shapes([(1, *shape[1:]) for shape in shapes])
+        if None in found.values():
+            return None
+        flat = flatten_shapes(list(found.values()))
+        if any(len(shape) < 2 or None in shape for shape in flat):
+            return None
+        return sum(math.prod(shape) for shape in flat)
+
+    def shapes(self, input_shapes=None, prefix=""):
+        """Return ``{path: shape}`` of every node's output; None where no rule tells it.
+
+        ``input_shapes``: one shape for each input; without it, those of the InputLayers; ``prefix``: of paths.
+        """
+        declared = [layer.batch_shape for layer in self.input_layers]
+        given = dict(zip(flatten(self.inputs), input_shapes or declared))
+        found = {}
+        for node in self.nodes:
+            known = node.path in given
+            found[prefix + node.path] = given[node.path] if known else self._node_shape(node, found, prefix)
+        return found
+
+    def _node_shape(self, node, found, prefix):
+        def shape_of(leaf):
+            if not isinstance(leaf, Ref):
+                return leaf
+            shape = found[prefix + leaf.node]
+            if shape is None:
+                raise NotReplayable("unknown")
+            return flatten_shapes(shape)[leaf.index]
+
+        try:
+            args, kwargs = map_structure(shape_of, node.args), map_structure(shape_of, node.kwargs)
+            if isinstance(node.layer, Shapes):
+                inner = node.layer.shapes(flatten_shapes(args[0]), prefix + node.path + "/")
+                found.update(inner)
+                shape = node.layer.output_shape(inner, prefix + node.path + "/")
+            else:
+                shape = node.layer.output_shapes(args, kwargs)
+            return shape if is_known(shape) else None
+        except (NotReplayable, ArithmeticError, ValueError, TypeError, IndexError, KeyError, AttributeError):
+            return None
+
+    def output_shape(self, shapes, prefix=""):
+        """Return the structure of the outputs' shapes, given what ``shapes`` returned for this ``prefix``."""
+        def shape_of(ref):
+            shape = shapes[prefix + ref.node]
+            return None if shape is None else flatten_shapes(shape)[ref.index]
+        return map_structure(shape_of, self.outputs)
+
+    def shape(self, x):
+        """Return the shapes of the outputs for those of the inputs, ``x``."""
+        return self.output_shape(self.shapes(flatten_shapes(x)))
