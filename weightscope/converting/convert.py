@@ -16,7 +16,7 @@ from weightscope.model.structure import flatten
 from weightscope.opening.load import build, load
 from weightscope.opening.loose import Loose
 from weightscope.reference.choosing import Reference, start
-from weightscope.replaying.replay import predict
+from weightscope.replaying.replay import check_is_model, predict
 from weightscope.verdict import gaps
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def convert(model: Model, inputs: Inputs | None = None, weights_only: bool = Fal
     ``replay`` takes them; None for not at all. Raises Unsupported, naming the layer, for what Keras 3 cannot express,
     and ReferenceFailed where Keras 3 is not installed or does not load what was written.
     """
+    check_is_model(model)
     if isinstance(model, Loose):
         raise Unsupported(f"{model.saved.path}: nothing to convert: {model.refusal()}")
     if inputs is not None:

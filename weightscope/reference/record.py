@@ -53,7 +53,8 @@ def record(model: Model, inputs: Inputs, batch_size: int = 32, against: str | Re
     if not isinstance(against, Reference):
         against = Reference(against)
     against = replace(against, twin=False)
-    arrays = model.standardize(as_predict_takes(model, inputs))
+    given = as_predict_takes(model, inputs)
+    arrays = model.standardize(given)
     if not arrays or not len(arrays[0]):
         raise NothingChecked("the input has no samples, so there is nothing to record")
     sizes = [len(batch[0]) for batch in batches_of(arrays, batch_size)]

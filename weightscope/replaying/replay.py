@@ -128,12 +128,19 @@ class _Whole:
 
 def as_predict_takes(model, inputs):
     """Return inputs as Keras' ``predict`` sees them: float64 rounded to float32, a plain list of numbers an array."""
+    check_is_model(model)
     if isinstance(inputs, Mapping):  # an open .npz is one
         inputs = dict(inputs)
     lists = not any(isinstance(leaf, np.ndarray) for leaf in flatten(inputs))
     if lists and not isinstance(inputs, dict) and len(model.input_layers) == 1:
         inputs = np.asarray(inputs)
     return map_structure(lambda x: x.astype("float32") if getattr(x, "dtype", None) == np.float64 else x, inputs)
+
+
+def check_is_model(model):
+    """Raise TypeError, and say what to do, for the path of a file and whatever else is no Model."""
+    if not isinstance(model, Model):
+        raise TypeError(f"expected a model, as weightscope.load(path) returns it, got {type(model).__name__}")
 
 
 def _shares(model, inputs):
@@ -224,8 +231,9 @@ def predict(model: Model, inputs: Inputs, batch_size: int = 32) -> Outputs:
     NotReplayable, naming the layer, and Unreadable for inputs that the model does not take.
     """
     batches: list[Any] = []
+    given = as_predict_takes(model, inputs)
     with _carrying(model, {}):
-        for batch in batches_of(as_predict_takes(model, inputs), batch_size):
+        for batch in batches_of(given, batch_size):
             shared = _shares(model, batch)
             batches += cores.in_parallel(lambda share, batch=batch: _outputs(model, _cut(batch, share)), shared)
     return concatenate(batches)

@@ -18,6 +18,7 @@ from weightscope.replaying.replay import (
     as_predict_takes,
     batches_of,
     calls_of,
+    check_is_model,
     concatenate,
     replay,
     values_of_sample,
@@ -222,6 +223,7 @@ def _sides(ours, referee):
 
 def referee_of(model, against):
     """Return a Reference or Recorded for what a caller names: a kind of Keras, the path of a file, or one of these."""
+    check_is_model(model)
     if isinstance(against, (Reference, Recorded)):
         return against
     return Reference(against) if against in KINDS else Recorded(model, against)
