@@ -28,8 +28,8 @@ class Model(Layer):
 
     ``print(model)`` lists the layers. ``model["dense"]`` is one of them, ``model["encoder/dense"]`` one in a model, or
     in a wrapper, inside this one; ``model.layers`` are its own, as in Keras, but with the operations of ``keras.ops``
-    between them; ``model.get_weights()`` has all arrays in Keras' order. Of a model that was loaded, ``saved`` is the file, ``ledger`` says where each of its arrays went, and
-    ``notes`` what an old file was read as.
+    between them; ``model.get_weights()`` has all arrays in Keras' order. Of a model that was loaded, ``saved`` is the
+    file, ``ledger`` says where each of its arrays went, and ``notes`` what an old file was read as.
 
     ``config`` and ``name`` are the file's. Subclasses fill ``layers``, ``nodes``, the calls in their order, ``inputs``,
     a structure of the paths of the nodes where inputs enter, and ``outputs``, a structure of ``Ref``.
