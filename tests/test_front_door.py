@@ -166,3 +166,14 @@ def test_an_open_npz_is_taken_by_name():
         expected = weightscope.predict(model, dict(arrays))
     for ours, theirs in zip(found, expected, strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("use", ["replay", "predict", "verify", "record", "convert"])
+def test_a_path_is_no_model(use):
+    with pytest.raises(TypeError, match=r"as weightscope\.load\(path\) returns it, got str"):
+        PUBLIC[use]("model.h5", np.zeros((1, 2)))
+
+
+def test_numpy_takes_a_layer_for_no_sequence():
+    model = weightscope.load(SAMPLES / "xor_relu.h5")
+    assert np.array([model, model["dense"]], dtype=object).shape == (2,)

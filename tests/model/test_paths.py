@@ -91,6 +91,14 @@ def test_inspect_names_them_so(both, tmp_path):
     assert [block.path for block in Overview(model).all_blocks()] == model.paths()
 
 
+def test_a_model_in_a_wrapper_has_its_layers_behind_the_attribute(tmp_path):
+    inner = keras.Sequential([layers.Input((3,)), layers.Dense(2, name="inside")], name="inner")
+    model = opened(keras.Sequential([layers.Input((4, 3)), layers.TimeDistributed(inner, name="steps")]), tmp_path)
+    assert model["steps/layer/inside"].class_name == "Dense"
+    weightscope.Model  # as the front door shows it  # noqa: B018
+    assert "  steps/layer/inside " in str(model)
+
+
 @pytest.mark.parametrize(("typed", "message"), [
     ("dense_3", "has no layer 'dense_3'. Did you mean dense_2?"),
     ("first", "has no layer 'first'. Did you mean encoder/inner/first?"),

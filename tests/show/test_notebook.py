@@ -83,9 +83,11 @@ def safe(text):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_a_model_is_a_line_a_layer(path):
     model = weightscope.load(path)
-    lines = str(model).splitlines()
+    lines = [line for line in str(model).splitlines() if not line.startswith("no shapes, no replay: ")]
     assert len(lines) == 2 + len(model.paths())
     assert [line.split()[0] for line in lines[1:-1]] == model.paths()  # what to type in model[…]
+    assert ("no shapes, no replay" in str(model)) is path.name.endswith(".weights.h5")
+    assert ("  inferred: " in str(model)) is ("inferred: " in model._repr_html_()) is path.name.endswith(".weights.h5")
     assert lines[0].split() == [model.name, *model.class_name.split(), str(path)]
     assert repr(model) == (f"<{model.class_name} {model.name!r}: {len(model.layers)} layers,"
                            f" {model.count_params():,} parameters>")
@@ -102,6 +104,16 @@ sequential  Sequential  {SAMPLES / "xor_relu.h5"}
   dense_1      Dense       (None, 1)   5
 17 parameters = 17 trainable + 0 non-trainable"""
     assert "kernel (2 in × 4 units), bias (4 units)" in safe(model._repr_html_())
+
+
+def test_what_cannot_be_replayed_is_told(tmp_path):
+    path = tmp_path / "model.h5"
+    shutil.copy(SAMPLES / "xor_relu.h5", path)
+    named_in_file(path, "relu", "ruel")
+    model = weightscope.load(path)
+    assert "  dense        Dense       (None, 4)  12  not replayed" in str(model).splitlines()
+    assert "not replayed: activation 'ruel' is none of Keras'" in str(model["dense"])
+    assert "not replayed: activation 'ruel' is none of Keras'" in safe(model._repr_html_())
 
 
 def test_a_part_of_a_model_has_the_paths_that_it_takes_itself():

@@ -13,6 +13,7 @@ from weightscope.converting import writing
 from weightscope.converting.rewriting import Rewriter
 from weightscope.converting.unsupported import unsupported
 from weightscope.errors import ReferenceFailed, Unreadable, Unsupported
+from weightscope.model.model import check_is_model
 from weightscope.model.structure import flatten
 from weightscope.opening.load import build, load
 from weightscope.opening.loose import Loose
@@ -51,6 +52,7 @@ def convert(model: Model, inputs: Inputs | None = None, weights_only: bool = Fal
     ``replay`` takes them; None for not at all. Raises Unsupported, naming the layer, for what Keras 3 cannot express,
     and ReferenceFailed where Keras 3 is not installed or does not load what was written.
     """
+    check_is_model(model)
     if isinstance(model, Loose):
         raise Unsupported(f"{model.saved.path}: nothing to convert: {model.refusal()}")
     if inputs is not None:

@@ -23,9 +23,9 @@ class Model(Walks, Shapes, Layer):
     """A model: layers, and the graph of their calls. It is a layer itself, and so may be one in another model.
 
     ``print(model)`` lists the layers. ``model["dense"]`` is one of them, ``model["encoder/dense"]`` one in a model, or
-    in a wrapper, inside this one; ``model.layers`` are its own, as in Keras, and ``model.get_weights()`` all arrays in
-    Keras' order. Of a model that was loaded, ``saved`` is the file, ``ledger`` says where each of its arrays went, and
-    ``notes`` what an old file was read as.
+    in a wrapper, inside this one; ``model.layers`` are its own, as in Keras, but with the operations of ``keras.ops``
+    between them; ``model.get_weights()`` has all arrays in Keras' order. Of a model that was loaded, ``saved`` is the
+    file, ``ledger`` says where each of its arrays went, and ``notes`` what an old file was read as.
 
     ``config`` and ``name`` are the file's. Subclasses fill ``layers``, ``nodes``, the calls in their order, ``inputs``,
     a structure of the paths of the nodes where inputs enter, and ``outputs``, a structure of ``Ref``.
@@ -183,6 +183,12 @@ class Model(Walks, Shapes, Layer):
     def __repr__(self) -> str:
         return printable(f"<{self.class_name} {self.name!r}: {len(self.layers):,} layers,"
                          f" {self.count_params():,} parameters>")
+
+
+def check_is_model(model):
+    """Raise TypeError, and say what to do, for the path of a file and whatever else is no Model."""
+    if not isinstance(model, Model):
+        raise TypeError(f"expected a model, as weightscope.load(path) returns it, got {type(model).__name__}")
 
 
 def _together(lists):

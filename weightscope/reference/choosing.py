@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import Any, ClassVar
 
 from weightscope.errors import NoTwin, ReferenceFailed, WeightscopeError
+from weightscope.model.model import check_is_model
 from weightscope.reference import safety
 from weightscope.reference.process import Process
 from weightscope.reference.recorded import Recorded
@@ -58,6 +59,7 @@ class Reference:
 
 def referee_of(model, against):
     """Return a Reference or Recorded for what a caller names: a kind of Keras, the path of a file, or one of these."""
+    check_is_model(model)
     if isinstance(against, (Reference, Recorded)):
         return against
     return Reference(against) if against in KINDS else Recorded(model, against)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weightscope.model.model import Model
+from weightscope.model.model import Model, check_is_model
 from weightscope.model.structure import as_outputs, flatten
 from weightscope.model.walking import run_layer
 from weightscope.replaying import cores
@@ -44,6 +44,7 @@ class Replay:
     """
 
     def __init__(self, model, inputs, given=None, states=None, call=None):
+        check_is_model(model)
         self._model, self._inputs, self._given = model, model.as_predict_takes(inputs), given
         self._states, self._call, self.missing = {} if states is None else states, call, {}
 
@@ -172,6 +173,7 @@ def predict(model: Model, inputs: Inputs, batch_size: int = 32) -> Outputs:
     gives it; bfloat16 as float32. A stateful layer begins with zeros, and goes on from batch to batch. Raises
     NotReplayable, naming the layer, and Unreadable for inputs that the model does not take.
     """
+    check_is_model(model)
     batches: list[Any] = []
     with _carrying(model, {}):
         for batch in batches_of(model.as_predict_takes(inputs), batch_size):

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from weightscope.model.model import check_is_model
 from weightscope.model.structure import flatten, map_structure
 from weightscope.replaying import cores
 
@@ -29,6 +30,7 @@ def samples_of(model, inputs, batch_size, most_values=math.inf):
     ``most_values``: where a batch would make more values on its way through the model, it is smaller, if no layer
     carries states from one to the next. Raises Unreadable for inputs that the model does not take.
     """
+    check_is_model(model)
     arrays = model.standardize(model.as_predict_takes(inputs))
     stateful = any(getattr(layer, "stateful", False) for layer in model.with_parts())
     if stateful or any(array is None for array in arrays):

@@ -16,10 +16,12 @@ def model(shown, page):
     page.line((printable(shown.name), "bold"), (printable(shown.class_name), "cyan"), source(shown))
     rows = [layer_row(*pair) for pair in with_paths_of_blocks(view)]
     widths = [min(max(map(len, column), default=0), WIDEST) for column in zip(*rows)]
-    for path, class_name, shape, number, frozen in rows:
+    for (path, class_name, shape, number), (_, block) in zip(rows, with_paths_of_blocks(view)):
         columns = [cell.ljust(width) for cell, width in zip((path, class_name, shape), widths)]
-        page.line(*columns, number.rjust(widths[3]), frozen, indent=2)
-    page.line(parameters(view))
+        told = ", ".join(remarks(view, block, briefly=True))
+        page.line(*columns, number.rjust(widths[3]), printable(told), indent=2)
+    for words in [parameters(view), *no_replay(view)]:
+        page.line(words)
 
 
 def with_paths_of_blocks(view):
@@ -29,10 +31,27 @@ def with_paths_of_blocks(view):
 
 
 def layer_row(path, block):
-    """Return path, class, output shape ("" where nothing calls it by itself), parameters and "frozen", as texts."""
+    """Return path, class, output shape ("" where nothing calls it by itself) and parameters, as texts."""
     return (printable(path), printable(block.layer.class_name), shape_text(block.shape) if block.calls else "",
-            f"{block.parameters:,}" if block.parameters else "",
-            "frozen" if block.parameters and not block.trains else "")
+            f"{block.parameters:,}" if block.parameters else "")
+
+
+def remarks(view, block, briefly=False):
+    """Return what else is to be said of a Block: that it is frozen, why it is not replayed, what it seems to be.
+
+    ``briefly``: without the reasons, which the layer by itself is shown with.
+    """
+    told = ["frozen"] if block.parameters and not block.trains else []
+    if block.refusal and not view.is_loose:
+        told.append("not replayed" if briefly else f"not replayed: {block.refusal}")
+    if block.layer.inferred:
+        told.append(f"inferred: {block.layer.inferred.partition(', by ')[0] if briefly else block.layer.inferred}")
+    return told
+
+
+def no_replay(view):
+    """Return a line on why nothing of an Overview's model is replayed, where that is so."""
+    return [f"no shapes, no replay: {printable(view.model.refusal())}"] if view.is_loose else []
 
 
 def source(shown):

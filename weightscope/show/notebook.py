@@ -71,12 +71,13 @@ def first_rows(rows, noun, all_of_them):
 def _model(shown):
     view, rows = Overview(shown), []
     for path, block in brief.with_paths_of_blocks(view):
-        path, class_name, shape, number, frozen = brief.layer_row(path, block)
-        rows.append((path, class_name, shape, brief.weights_text(block), number, frozen))
+        path, class_name, shape, number = brief.layer_row(path, block)
+        told = "; ".join(brief.remarks(view, block))
+        rows.append((path, class_name, shape, brief.weights_text(block), number, told))
     rows, more = first_rows(rows, "layer", "print(model) has them all")
     heads = ("layer", "class", "output shape", "weights", "parameters", "")
     return section(line(shown.name, shown.class_name, brief.source(shown)), table(heads, rows, {4}), more,
-                   line("", brief.parameters(view)))
+                   *[line("", words) for words in [brief.parameters(view), *brief.no_replay(view)]])
 
 
 def _trace(shown):
