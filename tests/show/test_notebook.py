@@ -81,24 +81,26 @@ def safe(text):
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_a_model_is_a_line_a_layer(path):
-    model = weightscope.load(path)
+def test_a_model_is_a_line_a_layer(path, monkeypatch):
+    monkeypatch.chdir(SAMPLES)  # a long path would take a line of its own
+    model = weightscope.load(path.name)
     lines = [line for line in str(model).splitlines() if not line.startswith("no shapes, no replay: ")]
     assert len(lines) == 2 + len(model.paths())
     assert [line.split()[0] for line in lines[1:-1]] == model.paths()  # what to type in model[…]
     assert ("no shapes, no replay" in str(model)) is path.name.endswith(".weights.h5")
     assert ("  inferred: " in str(model)) is ("inferred: " in model._repr_html_()) is path.name.endswith(".weights.h5")
-    assert lines[0].split() == [model.name, *model.class_name.split(), str(path)]
+    assert lines[0].split() == [model.name, *model.class_name.split(), path.name]
     assert repr(model) == (f"<{model.class_name} {model.name!r}: {len(model.layers)} layers,"
                            f" {model.count_params():,} parameters>")
     seen = safe(model._repr_html_())
     assert all(part in seen for part in model.paths())
 
 
-def test_a_model_in_full():
-    model, _ = opened()
-    assert str(model) == f"""\
-sequential  Sequential  {SAMPLES / "xor_relu.h5"}
+def test_a_model_in_full(monkeypatch):
+    monkeypatch.chdir(SAMPLES)
+    model = weightscope.load("xor_relu.h5")
+    assert str(model) == """\
+sequential  Sequential  xor_relu.h5
   input_layer  InputLayer  (None, 2)
   dense        Dense       (None, 4)  12
   dense_1      Dense       (None, 1)   5
