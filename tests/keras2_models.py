@@ -44,6 +44,8 @@ case("rff", VECTOR, lambda: L.experimental.RandomFourierFeatures(5, kernel_initi
 case("rfft", VECTOR, lambda: L.experimental.RandomFourierFeatures(5, scale=2.0, trainable=True))
 case("syncbn", IMAGE, lambda: L.experimental.SyncBatchNormalization())
 case("bnv", IMAGE, lambda: L.BatchNormalization(renorm=True))
+for crop in ((2, 3), (0, 9), (9, 0)):
+    case(f"crop_{crop}", VOLUME, lambda c=crop: L.Cropping3D(((0, 1), c, (1, 0))))
 case("bnaxes", IMAGE, lambda: L.BatchNormalization(axis=[1, 3]))
 for act in (
     "hard_sigmoid",

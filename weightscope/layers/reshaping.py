@@ -9,6 +9,7 @@ from weightscope.kernels.resize import repeat, resize
 from weightscope.kernels.windows import enlarge
 from weightscope.layers.spatial import PerAxis, Spatial
 from weightscope.model.layer import Layer, keras_layer
+from weightscope.model.settings import whole
 
 
 @keras_layer
@@ -90,7 +91,7 @@ class Border(Spatial):
         items = value if isinstance(value, (list, tuple)) else [value] * self.rank
         if self.rank == 1 and len(items) == 2:
             items = [items]
-        pairs = tuple(tuple(item) if isinstance(item, (list, tuple)) else (item, item) for item in items)
+        pairs = tuple(tuple(map(whole, item if isinstance(item, (list, tuple)) else (item, item))) for item in items)
         if len(pairs) != self.rank or not all(len(pair) == 2 and all(map(_is_size, pair)) for pair in pairs):
             raise Unreadable(f"layer {self.name!r}: setting {name!r} is {value!r}, expected {self.rank} pairs")
         return pairs
@@ -107,13 +108,12 @@ class Cropping(Border):
     cropping: PairPerAxis
 
     def space_shape(self, x):
-        lengths = [None if n is None else n - sum(cut) for n, cut in zip(x[1:-1], self.cropping, strict=True)]
-        if any(n is not None and n <= 0 for n in lengths):
-            raise ValueError(f"cropping {self.cropping} leaves nothing of {x[1:-1]}")
+        # Keras 2's Cropping3D and older croppings of one and two axes return an empty array where nothing is left.
+        lengths = [None if n is None else max(n - sum(cut), 0) for n, cut in zip(x[1:-1], self.cropping, strict=True)]
         return x[0], *lengths, x[-1]
 
     def forward(self, x):
-        inner = [slice(cut[0], n - cut[1]) for n, cut in zip(x.shape[1:-1], self.cropping, strict=True)]
+        inner = [slice(cut[0], max(n - cut[1], 0)) for n, cut in zip(x.shape[1:-1], self.cropping, strict=True)]
         return np.ascontiguousarray(x[(slice(None), *inner)])
 
 
@@ -209,9 +209,10 @@ class UpSampling2D(UpSampling):
     interpolation: str = "nearest"
 
     def forward(self, x):
-        if self.interpolation == "nearest":
+        interpolation = self.interpolation.lower()
+        if interpolation == "nearest":
             return super().forward(x)
-        return resize(x, self.space_shape(x.shape)[1:-1], self.interpolation)
+        return resize(x, self.space_shape(x.shape)[1:-1], interpolation)
 
 
 @keras_layer

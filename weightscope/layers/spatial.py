@@ -4,6 +4,7 @@ import numpy as np
 
 from weightscope.errors import Unreadable
 from weightscope.model.layer import Layer
+from weightscope.model.settings import whole
 
 
 class PerAxis(tuple):
@@ -20,11 +21,13 @@ class Spatial(Layer):
     data_format: "str | None" = None
 
     def setting(self, name, annotation, value):
-        """Read ``PerAxis`` settings; the rest as any layer does."""
+        """Read ``PerAxis`` settings, and words that Keras takes in capitals too; the rest as any layer does."""
+        if name in ("padding", "data_format") and isinstance(value, str):
+            value = value.lower()
         if annotation.split("|")[0].strip() != "PerAxis" or (value is None and "None" in annotation):
             return super().setting(name, annotation, value)
-        found = value if isinstance(value, (list, tuple)) else (value,) * self.rank
-        if len(found) != self.rank or not all(isinstance(n, int) and not isinstance(n, bool) for n in found):
+        found = [whole(n) for n in (value if isinstance(value, (list, tuple)) else (value,) * self.rank)]
+        if len(found) != self.rank or not all(isinstance(n, int) for n in found):
             raise Unreadable(f"layer {self.name!r}: setting {name!r} is {value!r}, expected {self.rank} whole numbers")
         return tuple(found)
 

@@ -145,7 +145,7 @@ class Layer(Runs, Refuses, Shown):
         self.parts: dict[str, Layer] = {}
         self.policy: str = settings.policy_name(config.get("dtype"))
         self.compute_dtype: str | None = settings.compute_dtype(self.policy)
-        self.trainable = config.get("trainable") is not False
+        self.trainable = bool(config.get("trainable", True))
         self._read_settings()
         for attribute, held in self.sub_layers().items():
             self.parts.update(_parts_of(attribute, held))

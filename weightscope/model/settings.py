@@ -40,7 +40,7 @@ def checked(layer, name, annotation, value):
     """Return ``value`` as the setting ``name``, or raise Unreadable where it cannot be one.
 
     Annotations: ``int``, ``float``, ``bool``, ``str``, ``tuple``, ``list``, ``dict``, each also with ``| None``;
-    anything else is taken as it is.
+    anything else is taken as it is. What Keras' constructors take for one is read as one: 1 for True, 2.0 for 2.
     """
     kinds = [kind.strip() for kind in annotation.split("|")]
     if value is None and "None" in kinds:
@@ -51,11 +51,27 @@ def checked(layer, name, annotation, value):
                 return _as_tuple(value) if kind == "tuple" else value
         elif kind != "None":
             return value
+    for kind in kinds:
+        if kind in _TAKEN_FOR and _TAKEN_FOR[kind](value):
+            return _MADE[kind](value)
     raise Unreadable(f"layer {layer!r}: setting {name!r} is {_short(value)}, expected {annotation}")
+
+
+def whole(value):
+    """Return ``value`` as a whole number where Keras takes it for one, as 2.0 and True; else as it is."""
+    return int(value) if isinstance(value, bool) or _is_whole_float(value) else value
 
 
 def _as_tuple(value):
     return tuple(_as_tuple(item) if isinstance(item, (list, tuple)) else item for item in value)
+
+
+def _is_whole_float(value):
+    return isinstance(value, float) and value.is_integer()
+
+
+def _is_number_text(value):
+    return isinstance(value, str) and re.fullmatch(r"\d+\.?\d*([eE][-+]?\d+)?", value) is not None
 
 
 def _is_int(value):
@@ -71,6 +87,14 @@ _CHECKS = {
     "list": lambda value: isinstance(value, list),
     "dict": lambda value: isinstance(value, dict),
 }
+# What Keras takes for a setting of a kind, and stores in a file as it was given: it asks only whether it is true, and
+# lets Python count with it.
+_TAKEN_FOR = {
+    "int": lambda value: isinstance(value, bool) or _is_whole_float(value),
+    "float": lambda value: isinstance(value, bool) or _is_number_text(value),
+    "bool": lambda value: value is None or isinstance(value, (int, float)),
+}
+_MADE = {"int": int, "float": float, "bool": bool}
 
 
 def _short(value):
