@@ -107,6 +107,7 @@ IMAGE = (2, 3, 4, 5)
 
 @cases(
     Case("MultiHeadAttention", [QUERY, (3, 6, 7)], {**MULTI, "value_dim": 4}, call=call()),
+    Case("MultiHeadAttention", [(2, 3, 4), (2, 3, 4)], {"num_heads": 3, "key_dim": 1}, call=call()),
     Case("MultiHeadAttention", [QUERY, VALUE], {**MULTI, "output_shape": 7}, call=call()),
     Case("MultiHeadAttention", [QUERY, VALUE], {**MULTI, "output_shape": (2, 3), "use_bias": False}, call=call()),
     Case("MultiHeadAttention", [QUERY, VALUE], {**MULTI, "attention_axes": 1}, call=call()),

@@ -5,6 +5,8 @@ import pytest
 from agreement import Case, agrees_with_keras, cases
 
 from weightscope.model.layer import layer_from
+from weightscope.opening.load import load
+from weightscope.replaying.replay import predict
 
 pytestmark = pytest.mark.keras
 
@@ -78,3 +80,29 @@ def test_by_hand():
     assert merged("Minimum") == [[1, -4]]
     assert merged("Concatenate") == [[1, 2, 3, -4]]
     assert merged("Dot", axes=1) == [[-5]]
+
+
+@pytest.mark.parametrize("name", ["Add", "Average", "Subtract"])
+@cases(
+    Case("", [(1, 3, 3), (1, 3, 1)]),
+    Case("", [(2, 3, 3), (2, 3, 1)]),
+    Case("", [(4, 3, 4), (4, 1, 1)]),
+    Case("", [(1, 3, 3, 2), (1, 1, 3, 1)]),
+    Case("", [(1, 3, 3, 2), (1, 3, 2)]),
+)
+def test_one_long_axis(name, case, tmp_path):
+    """Keras takes what has one axis longer than 1 for a bias, and the batch counts."""
+    agrees_with_keras(Case(name, case.x if name != "Subtract" else case.x[:2]), tmp_path)
+
+
+def test_samples_of_a_sum_are_shared_out_only_where_it_does_not_matter(tmp_path):
+    keras = pytest.importorskip("keras")
+    for second, shared in (((300, 300), True), ((300, 1), False), ((1, 1), False)):
+        entries = [keras.Input((300, 300)), keras.Input(second)]
+        model = keras.Model(entries, keras.layers.Add()([keras.layers.ReLU()(entries[0]), entries[1]]))
+        model.save(tmp_path / "model.keras")
+        rng = np.random.default_rng(0)
+        x = [rng.normal(size=(3, *entry.shape[1:])).astype("float32") for entry in entries]
+        opened = load(tmp_path / "model.keras")
+        np.testing.assert_allclose(predict(opened, x), model.predict(x, verbose=0), atol=1e-5)
+        assert (opened.values_of_sample([a.shape for a in x]) is not None) == shared

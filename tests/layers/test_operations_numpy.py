@@ -21,6 +21,7 @@ HALF = RNG.normal(size=(3, 4)).astype("float16")
 DOUBLE = RNG.normal(size=(3, 4))
 ODD = np.array([[1.5, np.nan, -np.inf, np.inf], [0.0, -0.0, 2.5, -3.5], [np.nan, np.nan, np.nan, np.nan]], "float32")
 BOX = (2, 3, 4)
+COLUMN = np.array([[1.0], [2.0], [4.0]])
 
 
 def unary():
@@ -120,6 +121,8 @@ def binary():
 
 @ops(
     *binary(),
+    *(op("add", x, Fixed(COLUMN)) for x in ((2, 3, 3), (2, 3, 5), (2, 3, 3, 5))),
+    op("add", Fixed(COLUMN), (2, 3, 3)),
     op("power", POSITIVE, (3, 4)),
     op("power", WHOLE, 2),
     op("power", BYTES, Fixed(np.array(2, "uint8"))),

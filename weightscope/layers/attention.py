@@ -3,6 +3,7 @@
 import numpy as np
 
 from weightscope.kernels.activations import softmax
+from weightscope.kernels.adding import added
 from weightscope.kernels.attention import (
     additive_scores,
     attention_scores,
@@ -138,7 +139,7 @@ class Projection(Layer):
         work = working_dtype(x)
         y = np.tensordot(x.astype(work, copy=False), kernel.astype(work, copy=False), self.contracted)
         if bias is not None:
-            y += bias
+            y = added(y, bias)
         return self.activation(y).astype(x.dtype, copy=False)
 
 

@@ -1,5 +1,6 @@
 """Keras' convolutional layers: a kernel slides over space and weighs what lies under it."""
 
+from weightscope.kernels.adding import bias_axis
 from weightscope.kernels.convolve import convolve, depthwise
 from weightscope.kernels.windows import output_lengths
 from weightscope.layers.quantization import LowRank
@@ -27,9 +28,9 @@ class Windowed(Spatial):
     def finish(self, y, bias):
         """Add the bias, if there is one, to a fresh array, and activate it."""
         if bias is not None:
-            # Keras' ops.add (backend/tensorflow/numpy.py) takes the last axis for the channels whenever its size is
-            # the bias's: with channels_first, an output as wide as it has filters gets its bias along the width.
-            astray = self.channels_first and y.shape[-2] == len(bias) > 1 and not self.fuses_bias
+            # With channels_first, an output as wide as it has filters gets its bias along the width.
+            turned = (len(y), y.shape[-1], *y.shape[1:-1])
+            astray = self.channels_first and not self.fuses_bias and bias_axis(turned, bias.shape) == -1
             y += bias[:, None] if astray else bias
         return self.activation(y)
 

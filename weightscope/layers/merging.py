@@ -5,6 +5,7 @@ import functools
 import numpy as np
 
 from weightscope.errors import Unreadable
+from weightscope.kernels.adding import added
 from weightscope.model.layer import Layer, keras_layer
 
 
@@ -47,15 +48,24 @@ def _broadcast(a, b):
     return tuple(None if None in (i, j) else (j if i == 1 else i) for i, j in zip(a, b))
 
 
-@keras_layer
-class Add(Merge):
-    """The sum of the inputs."""
+class Summing(Merge):
+    """The base of sums, which Keras makes otherwise where a whole input, its batch too, has one axis longer than 1."""
 
     rounding = "products"
+
+    def mixes_samples(self, x):
+        """Tell whether an input may be taken for a bias, going by the shapes of one sample each."""
+        return any(shape != x[0] and sum(n > 1 for n in shape) < 2 for shape in x[1:])
+
+
+@keras_layer
+class Add(Summing):
+    """The sum of the inputs."""
+
     formula = "y = x₁ + x₂ + …"
 
     def merge(self, x, masks):
-        return functools.reduce(np.add, x)
+        return functools.reduce(added, x)
 
 
 @keras_layer
@@ -85,14 +95,13 @@ class Multiply(Merge):
 
 
 @keras_layer
-class Average(Merge):
+class Average(Summing):
     """The mean of the inputs."""
 
-    rounding = "products"
     formula = "y = (x₁ + x₂ + …) / number of inputs"
 
     def merge(self, x, masks):
-        y = functools.reduce(np.add, x) / len(x)
+        y = functools.reduce(added, x) / len(x)
         return y if x[0].dtype.kind == "f" else y.astype("float32")
 
 

@@ -4,6 +4,7 @@ import inspect
 
 import numpy as np
 
+from weightscope.kernels.adding import added
 from weightscope.kernels.quantizing import by_largest, from_groups, halves, through_float8, whole_product
 from weightscope.model import settings
 from weightscope.model.layer import Layer, Weight
@@ -222,4 +223,4 @@ class QuantizedKernel(Quantized):
             return y
         if self.mode == "float8" and self.compute_dtype == "float32":
             bias = self.as_computed(bias, "bfloat16")  # Keras' way to a fused operation, on any device
-        return y + bias
+        return added(y, bias)

@@ -302,6 +302,10 @@ class Layer(Runs, Refuses, Shown):
         apart = all(axis == -1 or axis > 0 for axis in axes if isinstance(axis, int))
         return not is_of_user(self) and apart and not getattr(self, "stateful", False)
 
+    def mixes_samples(self, shapes: list[tuple[int, ...]]) -> bool:
+        """Tell whether it looks at the whole batch if one sample of what it is called with has these ``shapes``."""
+        return False
+
     @property
     def quantizes_now(self) -> bool:
         """Whether the policy of this layer says that its weights are quantized."""

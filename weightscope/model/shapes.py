@@ -13,14 +13,29 @@ class Shapes:
     """The part of a Model that tells the shapes of its nodes' outputs."""
 
     def values_of_sample(self, shapes):
-        """Return how many values one sample makes on its way, given its inputs' shapes; None where nothing tells."""
+        """Return how many values one sample makes on its way, given its inputs' shapes.
+
+        None where nothing tells, and where a layer looks at the whole batch.
+        """
         found = self.shapes([(1, *shape[1:]) for shape in shapes])
-        if None in found.values():
+        if None in found.values() or self._mixes_samples(found):
             return None
         flat = flatten_shapes(list(found.values()))
         if any(len(shape) < 2 or None in shape for shape in flat):
             return None
         return sum(math.prod(shape) for shape in flat)
+
+    def _mixes_samples(self, found, prefix=""):
+        """Tell whether a layer is given shapes with which it looks at the whole batch."""
+        for node in self.nodes:
+            if isinstance(node.layer, Shapes):
+                mixes = node.layer._mixes_samples(found, f"{prefix}{node.path}/")
+            else:
+                given = [flatten_shapes(found[prefix + ref.node])[ref.index] for ref in node.refs]
+                mixes = node.layer.mixes_samples(given)
+            if mixes:
+                return True
+        return False
 
     def shapes(self, input_shapes=None, prefix=""):
         """Return ``{path: shape}`` of every node's output; None where no rule tells it.

@@ -5,6 +5,7 @@ What a function does to dtypes is Keras', read from ``keras/src/backend/tensorfl
 
 import numpy as np
 
+from weightscope.kernels.adding import added
 from weightscope.layers.operations.dtypes import (
     FLOATX,
     as_double,
@@ -175,7 +176,7 @@ def _power(x1, x2):
     return cast(np.power(cast(x1, "int32"), cast(x2, "int32")), x1.dtype) if x1.dtype.kind == "u" else np.power(x1, x2)
 
 
-_of_two("add", np.add, "y = x1 + x2")
+_of_two("add", added, "y = x1 + x2")
 _of_two("subtract", np.subtract, "y = x1 − x2")
 _of_two("multiply", np.multiply, "y = x1 · x2")
 _of_two("maximum", np.maximum, "y = max(x1, x2)")
