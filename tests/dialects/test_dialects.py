@@ -197,3 +197,36 @@ def test_the_given_config_is_left_as_it_is():
 def test_a_call_in_training_mode_is_refused():
     found, _ = translate(graph([[["a", 0, 0, {"training": True}]]], class_name="Dropout"), "2.4.0")
     assert "training=True" in found["config"]["layers"][2]["config"]["not_replayable"]
+
+
+@pytest.mark.parametrize("version", ["3.15.1", "3.16.0.dev20260601", "4.0"])
+def test_what_the_newest_keras_saved_is_left_alone(version):
+    config = {"name": "x", "output_mode": "one_hot", "dtype": "float32"}
+    found, notes = layer("Discretization", config, version)
+    assert (found["config"], found.get("layout"), notes) == (config, None, [])
+
+
+@pytest.mark.parametrize(("class_name", "settings", "changed_in"), [
+    ("Softmax", {}, (3, 10)), ("MultiHeadAttention", {"num_heads": 1, "key_dim": 1, "dropout": 0.1}, (3, 10)),
+    ("RandomCrop", {"height": 1, "width": 1}, (3, 8)), ("Discretization", {"bin_boundaries": [0.0]}, (3, 12)),
+    ("CategoryEncoding", {"num_tokens": 2, "output_mode": "one_hot"}, (3, 4))])
+def test_a_meaning_ends_with_the_version_that_changed_it(class_name, settings, changed_in):
+    before, since = f"3.{changed_in[1] - 1}.9", f"3.{changed_in[1]}.0"
+    assert layer(class_name, settings, before)[0].get("layout") == "keras3"
+    assert layer(class_name, settings, before)[1]
+    assert layer(class_name, settings, since)[0].get("layout") is None
+    assert not layer(class_name, settings, since)[1]
+
+
+def test_a_class_of_somebody_else_has_its_own_meaning():
+    config = sequential("Softmax", {})
+    config["config"][0]["module"] = "package.layers"
+    found, notes = translate(config, "3.5.0")
+    assert "layout" not in found["config"]["layers"][0]
+    assert not notes
+
+
+def test_attention_without_scores_means_the_same_since_keras_3_7():
+    settings = {"num_heads": 1, "key_dim": 1, "dropout": 0.0}
+    assert layer("MultiHeadAttention", settings, "3.6.0")[1]
+    assert not layer("MultiHeadAttention", settings, "3.7.0")[1]

@@ -83,6 +83,8 @@ class Rewriter:
         reason = layer.refusal()
         if reason:
             raise unsupported(layer, reason)
+        if layer.layout == "keras3":
+            raise unsupported(layer, "Keras 3 computes it otherwise now than the version that saved the file")
         if layer.module and layer.module.startswith("keras.src.ops"):
             return {**serialised(layer.class_name, {**layer.config, "name": layer.name}, layer.module),
                     "registered_name": layer.class_name}

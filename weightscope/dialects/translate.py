@@ -1,10 +1,10 @@
-"""Keras 1 and Keras 2 configs in Keras 3 words. One file a dialect; the graph of calls is common to both old ones."""
+"""Configs in the words of the newest Keras 3. One file a dialect; the graph of calls is common to Keras 1 and 2."""
 
-from weightscope.dialects import graph, keras1, keras2
+from weightscope.dialects import graph, keras1, keras2, keras3
 
 
 def translate(config, keras_version=None, backend=None):
-    """Return a model's config in Keras 3 words, and what was read as what, a line each.
+    """Return a model's config in the newest Keras 3's words, and what was read as what, a line each.
 
     ``keras_version``, ``backend``: as the file gives them. Without a version, the words of the config tell Keras 1 from
     what came later, and anything else older than Keras 3 is taken for Keras 2. The given config is left as it is. What
@@ -12,15 +12,18 @@ def translate(config, keras_version=None, backend=None):
     """
     notes = {}
     rules = _rules(keras_version or ("1" if keras1.speaks(config) else None))
-    config = keras1.completed(config, backend) if keras1 in rules else config
+    config = keras1.completed(config, backend) if keras1.layer in rules else config
     translated = _translated(config, rules, backend, notes)
     return translated, list(notes)
 
 
 def _rules(keras_version):
-    """Return the dialects to apply, oldest first."""
+    """Return what reads a layer, one dialect after the other, oldest first."""
     major = str(keras_version or "2").split(".")[0]
-    return {"0": (keras1, keras2), "1": (keras1, keras2), "2": (keras2,)}.get(major, ())
+    if major in ("0", "1", "2"):
+        return (keras2.layer,) if major == "2" else (keras1.layer, keras2.layer)
+    newest = keras3.reader(keras_version) if major == "3" else None
+    return (newest,) if newest else ()
 
 
 def _translated(value, rules, backend, notes):
@@ -31,6 +34,6 @@ def _translated(value, rules, backend, notes):
     if not (isinstance(value.get("class_name"), str) and isinstance(value.get("config"), (dict, list))):
         return {key: _translated(item, rules, backend, notes) for key, item in value.items()}
     found = {**value, "config": _translated(value["config"], rules, backend, notes)}
-    for dialect in rules:
-        found = dialect.layer(found, backend, notes)
+    for read_layer in rules:
+        found = read_layer(found, backend, notes)
     return graph.model(found)

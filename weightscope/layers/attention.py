@@ -156,6 +156,7 @@ class MultiHead(Layer):
     use_bias: bool = True
     use_gate: bool = False
     sliding_window: "int | None" = None
+    zero_masked = True  # whether a query whose keys are all masked gets zeros, where Keras does not fuse
 
     def projection(self, name, words, contracted=1, activation="linear"):
         """Return one dense layer of this attention layer, with its dtype."""
@@ -192,8 +193,8 @@ class MultiHead(Layer):
         # Where Keras takes its fused kernel, a row that may look at nothing looks at all alike; elsewhere at nothing.
         fused = not (self.dropout > 0 or return_attention_scores or query.ndim != 4)
         if not return_attention_scores:
-            return dot_product_attention(query, key, value, axes, mask, not fused), None
-        scores = attention_scores(query, key, axes, mask, zero_masked=True)
+            return dot_product_attention(query, key, value, axes, mask, self.zero_masked and not fused), None
+        scores = attention_scores(query, key, axes, mask, self.zero_masked)
         return combine(scores, value, axes).astype(query.dtype), scores.astype(query.dtype)
 
     def axes(self, rank):

@@ -12,8 +12,11 @@ def bring(config):
     asked = list(_layers_in(config))
     names = {layer["class_name"] for layer in asked if isinstance(layer.get("class_name"), str)}
     others = any(_is_operation(layer) or _is_of_user(layer) for layer in asked)
-    if any("layout" in layer for layer in asked):
+    layouts = {layer["layout"] for layer in asked if isinstance(layer.get("layout"), str)}
+    if layouts - {"keras3"}:
         _old()
+    if "keras3" in layouts:
+        _keras3()
     for family in (_dense, _networks, _sequences, bring_all):
         if not others and names <= known_classes().keys():
             return
@@ -48,6 +51,10 @@ def _keras2():
     from weightscope.layers.keras2 import core, locally_connected, rnn  # noqa: F401
 
 
+def _keras3():
+    from weightscope.layers.keras3 import core  # noqa: F401
+
+
 def _operations():
     from weightscope.layers.operations import (  # noqa: F401
         arranging,
@@ -75,6 +82,7 @@ def bring_all():
     _networks()
     _sequences()
     _old()
+    _keras3()
     _operations()
     from weightscope.layers import (  # noqa: F401
         applications,

@@ -25,7 +25,8 @@ class Functional(Model):
                 node = Node(layer, index, args, kwargs)
                 nodes[node.path] = node
         self.inputs = self._ends("input_layers", lambda ref: ref.node)
-        self.outputs = self._ends("output_layers", lambda ref: ref)
+        outputs = self._ends("output_layers", lambda ref: ref)
+        self.outputs = outputs[0] if isinstance(outputs, list) and len(outputs) == 1 else outputs  # as Functional.call
         for path in flatten(self.inputs):
             if not isinstance(getattr(nodes.get(path), "layer", None), InputLayer):
                 raise Unreadable(f"model {self.name!r}: its input {path!r} is no InputLayer")

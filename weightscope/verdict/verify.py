@@ -28,6 +28,7 @@ from weightscope.verdict.outputs import Outputs
 from weightscope.verdict.self_testing import trials_of
 from weightscope.verdict.sides import held_together
 from weightscope.verdict.sources import with_sources
+from weightscope.verdict.versions import as_judged, meanings
 
 if TYPE_CHECKING:
     from weightscope.model.arrays import Inputs
@@ -49,7 +50,8 @@ def verify(model: Model, inputs: Inputs | None = None, tolerance: Tolerance | No
     too many values to keep; ``progress``: called as ``progress(stage, done, total)``, stage being "keras" or "samples";
     ``against``: "keras" (Keras 3), "tf_keras", "auto" (whichever can load it), a Reference, or recorded values: the
     path of a file, or a Recorded; ``self_test``: also change weights, inputs and settings of each layer in NumPy, on
-    the first batch, to see what would be noticed: ``Comparison.trials``. Keras runs in a child process.
+    the first batch, to see what would be noticed: ``Comparison.trials``. Keras runs in a child process. A file of an
+    older Keras 3 is read as the Keras that judges it reads it; where its own meant something else, a note says so.
 
     Raises Unsafe for a file with code in it, Unsupported for one without an architecture and for a part of a model,
     NothingChecked for no samples, ReferenceFailed where Keras fails or is missing, Unreadable for inputs that the model
@@ -57,6 +59,7 @@ def verify(model: Model, inputs: Inputs | None = None, tolerance: Tolerance | No
     """
     tolerance = tolerance or Tolerance()
     referee = referee_of(model, against)
+    own, model = model, as_judged(model, referee)
     samples = _samples(model, inputs, batch_size, referee)
     no_twin = _why_no_twin(model, referee, tolerance)
     with referee.begin(model, samples, not no_twin) as theirs, cores.left_to_others(theirs.cores):
@@ -69,7 +72,8 @@ def verify(model: Model, inputs: Inputs | None = None, tolerance: Tolerance | No
     rows = with_sources(joined(found.rows), model.feeders())
     return Comparison(
         rows, found.output_gaps(predicted, tolerance), len(samples), tolerance, theirs.version,
-        [*model.notes, *theirs.notes], partial=theirs.partial, no_twin=no_twin or theirs.no_twin, trials=found.trials)
+        [*model.notes, *theirs.notes, *meanings(own, model, samples.arrays)],
+        partial=theirs.partial, no_twin=no_twin or theirs.no_twin, trials=found.trials)
 
 
 class Found:

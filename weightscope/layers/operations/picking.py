@@ -71,9 +71,9 @@ def diagflat(x, k=0):
 
 
 @operation
-def take(x, indices, axis=None):
+def take(x, indices, axis=None, mode="raise"):
     """y = the slices of x along axis that the indices name"""
-    return np.take(x, _whole(indices), axis)
+    return np.take(x, _whole(indices), axis, mode=mode)
 
 
 @operation

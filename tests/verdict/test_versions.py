@@ -1,0 +1,62 @@
+"""A file of an older Keras 3 is judged as the newest reads it, and a line says what its own Keras meant otherwise."""
+
+import json
+import zipfile
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+import weightscope
+
+MASK = np.array([[True, False, True], [False, False, False]])
+
+
+def as_saved_by(version, path, other):
+    """Return ``other``, a copy of a Keras file that says another version saved it."""
+    if path.suffix == ".h5":
+        other.write_bytes(path.read_bytes())
+        with h5py.File(other, "r+") as file:
+            file.attrs["keras_version"] = version
+        return other
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(other, "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            if name == "metadata.json":
+                data = json.dumps({**json.loads(data), "keras_version": version}).encode()
+            new.writestr(name, data)
+    return other
+
+
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+def test_verify_tells_what_the_keras_of_the_file_meant(tmp_path, ending):
+    x, mask = keras.Input((3,)), keras.Input((3,), dtype="bool")
+    keras.Model([x, mask], keras.layers.Softmax()(x, mask=mask)).save(tmp_path / f"new.{ending}")
+    path = as_saved_by("3.8.0", tmp_path / f"new.{ending}", tmp_path / f"old.{ending}")
+    model, inputs = weightscope.load(path), [np.zeros((2, 3), "float32"), MASK]
+    # By hand: all three scores of the second row are the same, and its Keras did not set them to zero afterwards.
+    np.testing.assert_allclose(weightscope.predict(model, inputs), [[0.5, 0, 0.5], [1 / 3, 1 / 3, 1 / 3]], rtol=1e-6)
+    found = weightscope.verify(model, inputs)
+    assert found
+    [line] = [note for note in found.notes if "3.8.0" in note]
+    assert f"Keras 3.8.0, which saved the file, meant something else than Keras {keras.__version__}: Softmax" in line
+    assert "apart by up to 3.3e-01" in line
+
+
+def test_verify_is_silent_where_both_mean_the_same(tmp_path):
+    keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save(tmp_path / "new.keras")
+    model = weightscope.load(as_saved_by("3.1.1", tmp_path / "new.keras", tmp_path / "old.keras"))
+    assert not weightscope.verify(model, np.ones((2, 3), "float32")).notes
+
+
+def test_values_recorded_of_the_file_are_held_against_its_own_meaning(tmp_path):
+    x, mask = keras.Input((3,)), keras.Input((3,), dtype="bool")
+    keras.Model([x, mask], keras.layers.Softmax()(x, mask=mask)).save(tmp_path / "new.keras")
+    model = weightscope.load(as_saved_by("3.9.2", tmp_path / "new.keras", tmp_path / "old.keras"))
+    inputs = [np.zeros((2, 3), "float32"), MASK]
+    np.save(tmp_path / "output.npy", np.array([[0.5, 0, 0.5], [1 / 3, 1 / 3, 1 / 3]], "float32"))
+    assert weightscope.verify(model, inputs, against=tmp_path / "output.npy")
+    found = weightscope.verify(weightscope.load(model.saved.path, keras_version="3.10.0"), inputs,
+                               against=tmp_path / "output.npy")
+    assert not found

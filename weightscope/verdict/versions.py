@@ -1,0 +1,65 @@
+"""A file of an older Keras 3 is judged as the Keras that judges it reads it; what its own meant is told beside."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+import numpy as np
+
+from weightscope.dialects import keras3
+from weightscope.errors import NotReplayable, Unreadable
+from weightscope.model.structure import flatten
+from weightscope.opening.load import load
+from weightscope.reference.choosing import Reference
+from weightscope.replaying.replay import predict
+
+
+def as_judged(model, referee):
+    """Return a loaded model as the referee reads it: the same one, unless the Keras of its file meant otherwise.
+
+    Recorded values are those of the file's own Keras as far as anybody knows, so they are held against its meaning.
+    """
+    saved = model.saved
+    if not isinstance(referee, Reference) or referee.kind == "tf_keras" or not keras3.reader(saved.keras_version):
+        return model
+    try:
+        judged = load(saved.path, saved.architecture, version("keras"), saved.backend)
+    except (PackageNotFoundError, Unreadable):
+        return model
+    if judged.notes == model.notes:
+        judged.saved.close()
+        return model
+    return judged
+
+
+def meanings(model, judged, inputs):
+    """Return a line on what the Keras of the file meant otherwise, and how far apart the outputs are; [] for nothing.
+
+    ``model``: the file as its own Keras read it, ``judged`` as the referee does; ``inputs``: what both are run on.
+    """
+    if judged is model:
+        return []
+    told = "; ".join(note.partition("read as: ")[2] or note for note in model.notes if note not in judged.notes)
+    return [f"Keras {model.saved.keras_version}, which saved the file, meant something else than Keras"
+            f" {judged.saved.keras_version}: {told}; {_outputs_apart(model, judged, inputs)}"]
+
+
+def _outputs_apart(model, judged, inputs):
+    try:
+        pairs = list(zip(*(flatten(predict(read, inputs)) for read in (model, judged)), strict=True))
+    except NotReplayable as error:
+        return f"how far the outputs are apart is not known: {error}"
+    shapes = [f"{one.shape} instead of {other.shape}" for one, other in pairs if one.shape != other.shape]
+    if shapes:
+        return f"on this input its output is {', '.join(shapes)}"
+    most = max((_largest_difference(one, other) for one, other in pairs if one.size), default=0.0)
+    dtypes = [f", as {one.dtype} instead of {other.dtype}" for one, other in pairs if one.dtype != other.dtype]
+    apart = "are the same" if most == 0 else f"are apart by up to {most:.1e}"
+    return f"on this input the outputs of the two {apart}{''.join(dtypes[:1])}"
+
+
+def _largest_difference(one, other):
+    if one.dtype.kind not in "biufc":
+        return float(np.any(one != other))
+    one, other = (np.asarray(array, np.result_type(array, float)) for array in (one, other))
+    with np.errstate(all="ignore"):
+        apart = np.where((one == other) | (np.isnan(one) & np.isnan(other)), 0, np.abs(one - other))
+    return float(np.max(apart))
