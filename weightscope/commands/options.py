@@ -30,13 +30,16 @@ custom_objects = click.option(
 
 def reading(command):
     """Add the options for how a file is read; the command gets them as ``reading``, the keywords of ``load``."""
-    names = ("architecture", "keras_version", "backend")
+    names = ("architecture", "keras_version", "backend", "bind")
 
     @wraps(command)
     def with_reading(*args, **given):
         return command(*args, reading={name: given.pop(name) for name in names}, **given)
 
     for option in (
+            click.option("--bind", type=click.Choice(["order", "names"]),
+                         help="For a legacy .h5 whose arrays stand in another order than their names say: whose they"
+                              " are. Keras goes by order, and so does this without the option."),
             click.option("--backend", type=click.Choice(["tensorflow", "theano", "cntk"]), metavar="NAME",
                          help="Read an old file as saved under this backend (tensorflow, theano), whatever it says."),
             click.option("--keras-version", metavar="VERSION",

@@ -89,6 +89,13 @@ class Saved:
         """Whether a model has to be built from ``config`` first, and then given the weights of this file."""
         return self.architecture is not None or self.format in ("SavedModel folder", "tensorflow checkpoint")
 
+    @property
+    def is_old(self) -> bool:
+        """Whether the file is of Keras 1 or 2: by its version, or without one by its format."""
+        if self.keras_version:
+            return str(self.keras_version).split(".")[0] in ("0", "1", "2")
+        return self.order is not None
+
     def take_config(self, other: "Saved") -> None:
         """Take the configuration of another file, and the version it is written in; the arrays stay this file's."""
         self.config, self.architecture = other.config, other.path
@@ -112,7 +119,9 @@ class Ledger:
     """Where every array of a file went: ``total == claimed + optimizer + state + len(unclaimed)``.
 
     ``claimed``: arrays that are some layer's weight; ``optimizer``: its state, and that of metrics; ``state``: counters
-    of random generators; ``unclaimed``: paths of the rest. ``problems``: what did not fit, a line each.
+    of random generators; ``unclaimed``: paths of the rest. ``problems``: what did not fit, a line each. Of a legacy
+    file: ``contested``, where the order of the arrays, by which Keras loads them, and their names contradict each other
+    and both fit, a line each; ``notes``, what was made of it.
     """
 
     total: int
@@ -121,6 +130,8 @@ class Ledger:
     state: int
     unclaimed: list[str]
     problems: list[str] = field(default_factory=list)
+    contested: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def closes(self) -> bool:

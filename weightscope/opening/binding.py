@@ -3,36 +3,39 @@
 import re
 
 from weightscope.files.saved import Ledger
-from weightscope.model.layer import Unknown, Weight
+from weightscope.model.layer import Unknown
 from weightscope.model.model import Model
 from weightscope.model.structure import snake_case
 from weightscope.model.weight import Copy
+from weightscope.opening.claiming import claim, claim_raw, take
+from weightscope.opening.legacy import bind_in_order
 from weightscope.opening.loose import Loose
 
 
-def bind(model, saved):
+def bind(model, saved, by=None):
     """Give each weight of ``model`` its array in ``saved`` and return the Ledger.
 
     Layers of unknown classes take all arrays kept under their name. A layer whose arrays do not fit stays unbound:
-    its arrays are listed as unclaimed, and the ledger's problems say why.
+    its arrays are listed as unclaimed, and the ledger's problems say why. ``by``: "order" or "names", where the two
+    contradict each other in a legacy file; None for order.
     """
     training = {path for path in saved.arrays if path in saved.optimizer or path.startswith("metrics/")}
     free = {path: stored for path, stored in saved.arrays.items() if path not in training}
-    problems = []
+    ledger = Ledger(len(saved.arrays), 0, len(training), 0, [])
     if isinstance(model, Loose):
         for layer, paths in zip(model.layers, model.config["groups"].values()):
-            _claim_raw(layer, paths, free)
+            claim_raw(layer, paths, free)
     elif saved.objects and saved.order is None:
         _bind_object(model, 0, saved.objects, free)
     elif saved.order is None:
         _bind_folder(model, "", free, _folders_of(free))
         _give_assets(model, "", saved.assets)
     else:
-        _bind_in_order(model, saved, free, problems)
+        bind_in_order(model, saved, free, ledger, by)
     state = {path for path in free if _is_random_state(path)}
-    unclaimed = [path for path in free if path not in state]
-    claimed = sum(1 for _ in bound_weights(model))
-    return Ledger(len(saved.arrays), claimed, len(training), len(state), unclaimed, problems)
+    ledger.unclaimed, ledger.state = [path for path in free if path not in state], len(state)
+    ledger.claimed = sum(1 for _ in bound_weights(model))
+    return ledger
 
 
 def bound_weights(layer):
@@ -44,12 +47,6 @@ def bound_weights(layer):
 
 def _is_random_state(path):
     return re.search(r"(^|/)(seed_generator|[^/]*seed_generator[^/]*)/vars/\d+$", path) is not None
-
-
-def _take(weight, path, free):
-    stored = free.pop(path, None)
-    if stored is not None:
-        weight.stored = stored
 
 
 # Keras 3: the path tells.
@@ -69,7 +66,7 @@ def _bind_folder(layer, folder, free, folders):
         _claim_all(layer, folder, free)
         return
     for weight, path in _own_places(layer, folder):
-        _take(weight, path, free)
+        take(weight, path, free)
     for attribute, part in _attributes(layer):
         inner = _join(folder, attribute)
         private = _join(folder, "_" + attribute)  # as tf_keras names some
@@ -125,13 +122,6 @@ def _claim_all(layer, folder, free):
         claim(layer, path.removeprefix(folder + "/"), path, free)
 
 
-def claim(layer, name, path, free):
-    """Give an unknown layer the array at ``path`` as a weight of the given name, its axes without words."""
-    weight = Weight(name, "")
-    _take(weight, path, free)
-    layer.weights[name] = weight
-
-
 # Checkpoints: the attributes of the objects tell.
 
 def _bind_object(layer, node, objects, free):
@@ -139,7 +129,7 @@ def _bind_object(layer, node, objects, free):
     for weight in layer.weights.values():
         found = _followed(objects, node, filter(None, [weight.at, weight.name]))
         if found is not None and objects[found][1]:
-            _take(weight, objects[found][1], free)
+            take(weight, objects[found][1], free)
     for attribute, part in _tracked(layer):
         found = _followed(objects, node, attribute.split("/"))
         if found is not None:
@@ -160,98 +150,3 @@ def _tracked(layer):
     if isinstance(layer, Model):
         return [(f"layer-{index}", part) for index, part in enumerate(layer.layers)]
     return layer.parts.items()
-
-
-# Legacy: the order tells.
-
-def _bind_in_order(model, saved, free, problems):
-    order = {name: paths for name, paths in saved.order.items() if paths}
-    for layer, paths in _groups(model, order):
-        if isinstance(layer, Unknown):
-            _claim_raw(layer, paths, free)
-            continue
-        matched = _matched(layer, paths, saved.arrays)
-        if matched is None:
-            expected = len(list(layer.all_weights()))
-            problems.append(f"layer {layer.name!r} ({layer.class_name}) expects {expected} weights, its group in the"
-                            f" file holds {len(paths)} arrays that do not fit them")
-            _claim_raw(layer, paths, free)
-            continue
-        for weight, path in matched:
-            _take(weight, path, free)
-
-
-def _claim_raw(layer, paths, free):
-    """Give a layer the arrays of its group as the file names them, for want of a better word."""
-    layer.weights, layer.parts = {}, {}
-    leaves = [leaf_name(path) for path in paths]
-    for leaf, path in zip(leaves, paths):
-        claim(layer, leaf if leaves.count(leaf) == 1 else path, path, free)
-    if not isinstance(layer, Unknown):
-        layer.config = {**layer.config, "not_replayable": "its weights are kept in a layout that is not known"}
-
-
-def _groups(model, order):
-    """Pair the model's layers with the file's groups: by name, and the rest in order, as Keras loads them."""
-    by_name = {layer.name: layer for layer in model.layers}
-    pairs = [(by_name[name], paths) for name, paths in order.items() if name in by_name]
-    layers_left = [layer for layer in model.layers if layer.name not in order and [*layer.all_weights()]]
-    groups_left = [paths for name, paths in order.items() if name not in by_name]
-    if len(layers_left) == len(groups_left):
-        pairs += zip(layers_left, groups_left)
-    return pairs
-
-
-def _matched(layer, paths, arrays):
-    """Return pairs of weight and array path for one legacy group, or None where they do not fit."""
-    owned = list(_owned(layer, layer.trainable))
-    owned.sort(key=lambda entry: not entry[2])  # Keras stores all trainable weights first
-    if len(owned) != len(paths):
-        return None
-    in_order = list(zip(owned, paths))
-    by_name = _by_name(owned, paths)
-    fitting = [pairs for pairs in (in_order, by_name) if pairs and _fits(pairs, arrays)]
-    best = next((pairs for pairs in fitting if _names_agree(pairs)), None) or (fitting[-1] if fitting else None)
-    return best and [(weight, path) for (_, weight, _), path in best]
-
-
-def _owned(layer, trainable):
-    """Yield (owner, weight, whether it trains), with frozen layers freezing all that is inside them."""
-    for weight in layer.weights.values():
-        if weight.tracked:
-            yield layer, weight, trainable and weight.trainable
-    for part in layer.parts.values():
-        yield from _owned(part, trainable and part.trainable)
-
-
-def leaf_name(path):
-    """Return the last word of an array's path, without the ``:0`` of Keras 1 and 2."""
-    return path.rsplit("/", 1)[-1].split(":")[0]
-
-
-def _plain_name(path, owner):
-    """Return the last word of a path, without the name of the layer that Keras 1 put before it."""
-    return leaf_name(path).removeprefix(f"{owner.name}_")
-
-
-def _names_agree(pairs):
-    known = {weight.name for (_, weight, _), _ in pairs}
-    named = [(weight.name, _plain_name(path, owner)) for (owner, weight, _), path in pairs]
-    return all(name == weight for weight, name in named if name in known)
-
-
-def _by_name(owned, paths):
-    pairs, left = [], list(paths)
-    for entry in owned:
-        owner, weight, _ = entry
-        found = [path for path in left
-                 if _plain_name(path, owner) == weight.name and owner.name in path.split("/")]
-        if len(found) != 1:
-            return None
-        left.remove(found[0])
-        pairs.append((entry, found[0]))
-    return pairs
-
-
-def _fits(pairs, arrays):
-    return all(weight.fits(arrays[path].shape) for (_, weight, _), path in pairs)

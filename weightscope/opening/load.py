@@ -15,36 +15,38 @@ from weightscope.opening.loose import Loose
 
 
 def load(path: str | PathLike[str], architecture: str | PathLike[str] | None = None, keras_version: str | None = None,
-         backend: str | None = None) -> Model:
+         backend: str | None = None, bind: str | None = None) -> Model:
     """Open a saved Keras model and return it as a Model, its weights readable and its layers replayable.
 
     ``path``: a whole model (``.keras``, ``.h5``, ``.hdf5``) or a weights file (``.weights.h5``, ``.h5``), told apart by
     content; ``architecture``: for a weights file, another file that has the config: a ``.json`` of ``to_json``, or a
-    model; ``keras_version``, ``backend``: read the config and the arrays as of these, whatever the file says. The
-    model's ``saved`` is the file, ``ledger`` says where each of its arrays went, and ``notes`` what its dialect was
-    read as. Nothing of the file is run, and Keras is not needed. Raises Unreadable or Unsafe.
+    model; ``keras_version``, ``backend``: read the config and the arrays as of these, whatever the file says; ``bind``:
+    "order" or "names", what tells whose an array of a legacy ``.h5`` is where the two contradict each other: Keras goes
+    by the order, and so does None. The model's ``saved`` is the file, ``ledger`` says where each of its arrays went,
+    and ``notes`` what its dialect was read as, and where it contradicts itself. Nothing of the file is run, and Keras
+    is not needed. Raises Unreadable or Unsafe.
     """
     saved = read(path)
     try:
         if architecture is not None:
             saved.take_config(read_architecture(architecture))
         saved.keras_version, saved.backend = keras_version or saved.keras_version, backend or saved.backend
-        return _model_of(saved)
+        return _model_of(saved, bind)
     except RecursionError:
         raise Unreadable(f"{path}: the layers of its config are nested too deeply") from None
     except WeightscopeError as error:
         raise type(error)(f"{path}: {error}") from error
 
 
-def _model_of(saved):
+def _model_of(saved, bind):
     config, notes = translated(saved)
     model = build(config) if config else Loose.from_arrays(saved)
     if isinstance(model, Unknown):
         model = Loose.from_arrays(saved, model)
-    model.comes_from(saved, binding.bind(model, saved))
+    model.comes_from(saved, binding.bind(model, saved, bind))
     if isinstance(model, Loose):
         _infer_layers(model, saved.names)
-    model.notes = [*_introduced(notes, saved), *_inferred_input(model)]
+    model.notes = [*_introduced(notes, saved), *_inferred_input(model), *model.ledger.notes]
     if saved.architecture:
         _check_fit(model)
     return model

@@ -78,7 +78,7 @@ class Referee:
 
     def __init__(self, model, samples, reference, run):
         self._model, self._reference, self._run, self._current = model, reference, run, None
-        self._other_meaning = is_old(model.saved) and _holds(model.with_parts(), "hard_sigmoid_keras2")
+        self._other_meaning = model.saved.is_old and _holds(model.with_parts(), "hard_sigmoid_keras2")
         every = ("tf_keras", "keras") if self._other_meaning else ("keras", "tf_keras")
         self._waiting = list(every if reference.kind == "auto" else (reference.kind,))
         self.batches, self.version, self.notes, self._failures, self._settled = samples.batches, "", [], [], False
@@ -182,13 +182,6 @@ class Referee:
             return []
         return [f"the file is of Keras {self._model.saved.keras_version or '1 or 2'}, and Keras 3 judges it, whose"
                 " hard_sigmoid is another function: clip(x/6 + 0.5) instead of clip(0.2x + 0.5)"]
-
-
-def is_old(saved):
-    """Tell whether a file is of Keras 1 or 2: by its version, or without one by its format."""
-    if saved.keras_version:
-        return str(saved.keras_version).split(".")[0] in ("0", "1", "2")
-    return saved.order is not None
 
 
 def _holds(layers, word):
