@@ -73,6 +73,8 @@ def _old_meanings(class_name, config, notes):
         if config.get(key) == "hard_sigmoid":
             config[key] = "hard_sigmoid_keras2"
             notes["hard_sigmoid is clip(0.2x + 0.5, 0, 1), as in Keras 1 and 2"] = True
+    if class_name == "MultiHeadAttention":
+        config["keeps_masks"] = True  # Keras 2 has it read the masks of its inputs, and leave them where they are
     if class_name == "GRU" and "reset_after" not in config:
         config["reset_after"] = False
         notes["GRU resets before its recurrent product (reset_after=False), as Keras 1 and 2 did by default"] = True

@@ -13,6 +13,7 @@ class Activation(Layer):
     rounding = "products"
     formula = "y = activation(x)"
     supports_masking = True
+    hands_on = True  # "linear"
     activation: "Activation"
 
     def forward(self, x):

@@ -1,5 +1,7 @@
 """Keras' attention layers: what to look at, weighed by how well it fits."""
 
+import functools
+
 import numpy as np
 
 from weightscope.kernels.activations import softmax
@@ -170,26 +172,40 @@ class MultiHead(Layer):
     def forward(self, query, value, key=None, query_mask=None, value_mask=None, key_mask=None, attention_mask=None,
                 return_attention_scores=False, use_causal_mask=False):
         key = value if key is None else key
-        lengths = query.shape[1], value.shape[1]
-        masks = [m[..., None, :].astype(bool) for m in (value_mask, key_mask) if m is not None]
-        masks += [query_mask[..., None].astype(bool)] if query_mask is not None else []
-        masks += [causal_mask(*lengths)] if use_causal_mask else []
-        masks += [sliding_window_mask(*lengths, self.sliding_window)] if self.sliding_window is not None else []
-        masks += [attention_mask.astype(bool)] if attention_mask is not None else []
-        y, scores = self.attend(query, key, value, _all(masks), return_attention_scores)
+        given = {"query_mask": query_mask, "value_mask": value_mask, "key_mask": key_mask,
+                 "attention_mask": attention_mask, "use_causal_mask": use_causal_mask}
+        y, scores = self.attend(query, key, value, self._seen(query, value, given), return_attention_scores)
         if self.use_gate:
             y *= self.part("gate_dense")(query)
         y = self.part("output_dense")(y)
         return (y, scores) if return_attention_scores else y
+
+    def output_masks(self, given, previous):
+        """Return the query's mask; of the scores what their softmax took into account, which Keras leaves on them."""
+        if not given.get("return_attention_scores"):
+            return previous
+        return [previous, self._seen(given["query"], given["value"], given)]
+
+    def _seen(self, query, value, given):
+        """Return which keys each query may look at, as the masks among the arguments say: with the scores' rank."""
+        lengths = query.shape[1], value.shape[1]
+        masks = [given[name][..., None, :] for name in ("value_mask", "key_mask") if given.get(name) is not None]
+        masks += [given["query_mask"][..., None]] if given.get("query_mask") is not None else []
+        masks += [causal_mask(*lengths)] if given.get("use_causal_mask") else []
+        masks += [sliding_window_mask(*lengths, self.sliding_window)] if self.sliding_window is not None else []
+        masks += [given["attention_mask"]] if given.get("attention_mask") is not None else []
+        if not masks:
+            return None
+        mask, axes = functools.reduce(np.logical_and, masks), self.axes(query.ndim)
+        while mask.ndim < query.ndim + len(axes):
+            mask = np.expand_dims(mask, -2 * len(axes) - 1)
+        return mask.astype(bool, copy=False)
 
     def attend(self, query, key, value, mask, return_attention_scores):
         """Return the heads' outputs (batch, T…, heads, value_dim), and the weights where they are asked for."""
         query, axes = self.part("query_dense")(query), self.axes(query.ndim)
         key, value = self.repeated(self.part("key_dense")(key)), self.repeated(self.part("value_dense")(value))
         query = query * query.dtype.type(np.float32(1 / np.sqrt(query.shape[-1])))  # a float32 in Keras at any dtype
-        if mask is not None:
-            while mask.ndim < query.ndim - 1 + len(axes):
-                mask = np.expand_dims(mask, -2 * len(axes) - 1)
         # Where Keras takes its fused kernel, a row that may look at nothing looks at all alike; elsewhere at nothing.
         fused = not (self.dropout > 0 or return_attention_scores or query.ndim != 4)
         if not return_attention_scores:
@@ -206,17 +222,11 @@ class MultiHead(Layer):
         return x
 
 
-def _all(masks):
-    found = None
-    for mask in masks:
-        found = mask if found is None else found & mask
-    return found
-
-
 @keras_layer
 class MultiHeadAttention(MultiHead):
     """Attention in several heads: each looks at its own projections of query, key and value (Vaswani et al., 2017)."""
 
+    keeps_masks: bool = False  # a dialect's word: until Keras 3.10, those that read its inputs later still see a mask
     num_heads: int
     key_dim: int
     value_dim: "int | None" = None
@@ -243,6 +253,14 @@ class MultiHeadAttention(MultiHead):
         given = super().arguments(args, kwargs)
         given.pop("query_mask", None)
         return given
+
+    def alters_others(self):
+        return not self.keeps_masks
+
+    def unmasked(self, args, kwargs):
+        """Return query, value and key: Keras' call works their masks in, and takes them off the tensors themselves."""
+        given = {} if self.keeps_masks else self.arguments(args, kwargs)
+        return [given.get(name) for name in ("query", "value", "key")]
 
     def shape(self, query, value, key=None, return_attention_scores=False):
         y = (*query[:-1], *(self._output_shape() or query[-1:]))

@@ -38,6 +38,7 @@ class Identity(Layer):
     rounding = "none"
     formula = "y = x"
     supports_masking = True
+    hands_on = True
 
     def forward(self, x):
         return x

@@ -13,6 +13,7 @@ class Merge(Layer):
     """The base of element by element merges of a list of arrays, all (batch, …)."""
 
     supports_masking = True
+    hands_on = True  # of one input
 
     def shape(self, x):
         rank = max(map(len, x))
@@ -27,13 +28,20 @@ class Merge(Layer):
         rank = max(item.ndim for item in x)
         masks = mask if mask is not None and all(item.ndim == rank for item in x) else [None] * len(x)
         # Inputs of lower rank get axes of size 1 behind the batch, and lose their masks, as in Keras' Merge.call.
-        x = [item.reshape(item.shape[0], *(1,) * (rank - item.ndim), *item.shape[1:]) for item in x]
-        masks = [m if m is None else np.broadcast_to(m[..., None], item.shape) for item, m in zip(x, masks)]
+        x = [item if item.ndim == rank else _with_rank(item, rank) for item in x]
         return self.cast(self.merge(x, masks))
 
     def merge(self, x, masks):
-        """Return the merge of arrays of one rank; ``masks`` are None or booleans of the arrays' shapes."""
+        """Return the merge of arrays of one rank; ``masks`` are None or booleans of all their axes but the last."""
         raise NotImplementedError
+
+
+def _spread(masks, x):
+    return [m if m is None else np.broadcast_to(m[..., None], item.shape) for item, m in zip(x, masks)]
+
+
+def _with_rank(x, rank):
+    return x.reshape(x.shape[0], *(1,) * (rank - x.ndim), *x.shape[1:])
 
 
 def _batch(shapes):
@@ -87,6 +95,7 @@ class Multiply(Merge):
     formula = "y = x₁ · x₂ · …"
 
     def merge(self, x, masks):
+        masks = _spread(masks, x)
         factors = [item if m is None else np.where(m, item, item.dtype.type(1)) for item, m in zip(x, masks)]
         y = functools.reduce(np.multiply, factors)
         if any(m is None for m in masks):
@@ -112,6 +121,7 @@ class Extremum(Merge):
     choose = None
 
     def merge(self, x, masks):
+        masks = _spread(masks, x)
         y, y_mask = x[0], masks[0]
         for item, m in zip(x[1:], masks[1:]):
             item = item if m is None else np.where(m, item, y)

@@ -20,7 +20,8 @@ class Ref:
 class Node:
     """One call of one layer. ``path`` is the layer's name, with ``#2`` for its second call, and so on.
 
-    ``args`` and ``kwargs`` are what the layer is called with; every tensor in them is a ``Ref``.
+    ``args`` and ``kwargs`` are what the layer is called with; every tensor in them is a ``Ref``. ``unmasks``: those of
+    the Refs whose tensors the call takes the mask off.
     """
 
     def __init__(self, layer, index, args, kwargs):
@@ -28,6 +29,7 @@ class Node:
         self.path = node_path(layer.name, index)
         self.refs = [leaf for leaf in flatten([args, kwargs]) if isinstance(leaf, Ref)]
         self.outputs_read = 0  # how many of its outputs the graph reads
+        self.unmasks = ()
 
     def __repr__(self):
         return f"<Node {self.path}>"
@@ -82,3 +84,31 @@ def in_call_order(name, nodes, outputs):
                 raise Unreadable(f"model {name!r}: its graph has a circle through {path!r}")
             stack.extend((other, False) for other in reversed(waiting))
     return order
+
+
+def in_keras_order(nodes, outputs):
+    """Return nodes, each of which comes after those it reads, in the order in which Keras runs them.
+
+    Keras goes by depth, the longest way to an output, and takes the depth of a layer's other calls for a call that is
+    nearer; at one depth, by when a node was first met on the way back from the outputs. ``outputs``: flat, the model's.
+    Sources: ``map_graph`` in keras/src/ops/function.py; ``_map_graph_network`` of tf_keras is the same.
+    """
+    order = [node for node in nodes if node.path in _behind(nodes, outputs)]
+    depths, of_layer = {}, {}
+    for node in reversed(order):
+        depth = max(depths.setdefault(node.path, 0), of_layer.get(node.layer, 0))
+        depths[node.path] = of_layer[node.layer] = depth
+        for ref in node.refs:
+            depths[ref.node] = max(depths.get(ref.node, 0), depth + 1)
+    by_path = {node.path: node for node in nodes}
+    found = [by_path[path] for path in sorted(depths, key=depths.get, reverse=True)]
+    return found + [node for node in nodes if node.path not in depths]
+
+
+def _behind(nodes, outputs):
+    """Return the paths of the nodes that the outputs need."""
+    needed = {ref.node for ref in outputs}
+    for node in reversed(nodes):
+        if node.path in needed:
+            needed.update(ref.node for ref in node.refs)
+    return needed

@@ -132,6 +132,7 @@ class Layer(Runs, Refuses, Shown):
     quantizes = ()  # the modes of Keras' quantization that this class knows
     rounding = "general"  # what its budget follows from: "none", "products", "general" (verdict/budgets.py)
     finest = "float64"  # the longest float in which Keras computes it, whatever its dtype
+    hands_on = False  # whether what it gives may be the very tensor that it was given, in Keras too
     is_operation = False  # whether it is a call of keras.ops, which Keras does not count among a model's layers
     inferred = ""  # what it seems to be, and by what, where the file does not tell
     refuses = ()  # settings that must be off (None or False): weightscope does not do what they ask

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from weightscope.errors import NoSuchLayer, Unreadable, Unsupported
-from weightscope.model.graph import Node
+from weightscope.model.graph import Node, Ref, in_keras_order
 from weightscope.model.input_layer import InputLayer
 from weightscope.model.layer import Layer
 from weightscope.model.names import printable
@@ -50,6 +50,23 @@ class Model(Walks, Shapes, Layer):
         self._readers = Counter(ref.node for ref in refs)
         for node in self.nodes:
             node.outputs_read = 1 + max((ref.index for ref in refs if ref.node == node.path), default=-1)
+        self._in_turn = self._as_keras_runs_them()
+
+    def _as_keras_runs_them(self):
+        """Return the nodes in the order in which they are run: Keras' own where a call changes what another sees."""
+        alter = [node for node in self.nodes if node.layer.alters_others()]
+        if not alter:
+            return self.nodes
+        for node in alter:
+            taken = flatten(node.layer.unmasked(node.args, node.kwargs))
+            node.unmasks = [ref for ref in taken if isinstance(ref, Ref) and self._dtype_of(ref)
+                            == node.layer.compute_dtype]  # else the layer casts, and works on a tensor of its own
+        return in_keras_order(self.nodes, flatten(self.outputs))
+
+    def _dtype_of(self, ref):
+        """Return the dtype of the floats that one output of one of the nodes has."""
+        layer = next(node.layer for node in self.nodes if node.path == ref.node)
+        return layer._dtype_of(flatten(layer.outputs)[ref.index]) if isinstance(layer, Model) else layer.output_dtype
 
     def _read_graph(self):
         raise NotImplementedError

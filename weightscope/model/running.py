@@ -52,8 +52,12 @@ class Runs:
         given = {name: self.cast(value) for name, value in given.items()}
         outputs = self._guarded(given)
         with self._faults_named():
-            kept = self.mask(given.get(first), previous) if self.supports_masking else None
+            kept = self.output_masks(given, previous) if self.supports_masking else None
         return outputs, kept
+
+    def output_masks(self, given, previous):
+        """Return the outputs' masks for the arguments of a call, and the mask of the first of them."""
+        return self.mask(next(iter(given.values()), None), previous)
 
     def _guarded(self, given):
         with self._faults_named():
@@ -138,6 +142,14 @@ class Runs:
                 given["mask"] = masks.get(first)
             elif name.endswith("_mask") and len(tensors) > 1 and masks.get(name[:-5]) is not None:
                 given[name] = masks[name[:-5]]
+
+    def alters_others(self) -> bool:
+        """Whether a call changes what another call gives, that reads no output of it: so that their order matters."""
+        return getattr(self, "stateful", False) or any(part.alters_others() for part in self.parts.values())
+
+    def unmasked(self, _args, _kwargs):
+        """Return those of the arguments of a call whose tensors it takes the mask off, for all that read them later."""
+        return ()
 
     def cast(self, value: Any) -> Any:
         """Return ``value`` with its float arrays in ``compute_dtype``, at any depth of lists and mappings."""

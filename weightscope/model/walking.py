@@ -21,6 +21,18 @@ def run_layer(_path, layer, given):
     return layer.run(*given)
 
 
+class Riding:
+    """What rides on one tensor: its mask, or None. Who takes it off does so for all that read the tensor later.
+
+    A layer that hands on what it was given hands on the tensor, and what rides on it (``_keras_mask`` in Keras).
+    """
+
+    __slots__ = ("mask",)
+
+    def __init__(self, mask):
+        self.mask = mask
+
+
 class Walks:
     """The part of a Model that runs it."""
 
@@ -30,19 +42,19 @@ class Walks:
 
         Returns the outputs and their masks. Raises NotReplayable where a layer on the way cannot be replayed.
         """
-        steps = self.walk(*self.argument(args, kwargs or {}, masks))
+        steps = self.walk(*self.argument(args, kwargs or {}, masks, keyword_masks))
         try:
             while True:
                 next(steps)
         except StopIteration as stop:
-            outputs, out_masks = stop.value
+            outputs, riding = stop.value
         problem = next((leaf for leaf in flatten(outputs) if isinstance(leaf, NotReplayable)), None)
         if problem:
             raise problem
-        return outputs, out_masks
+        return outputs, _masks_of(riding)
 
-    def argument(self, args, kwargs, masks=()):
-        """Return what a call hands to the model, out of ``args`` and ``kwargs``, and its masks.
+    def argument(self, args, kwargs, masks=(), keyword_masks=None):
+        """Return what a call hands to the model, out of ``args`` and ``kwargs``, and its masks, or what rides on it.
 
         Raises NotReplayable where the call asks for more than to run it.
         """
@@ -50,31 +62,31 @@ class Walks:
                  if key not in ("inputs", "mask", "training") and value is not None and value is not False]
         if len(args) + ("inputs" in kwargs) != 1 or asked:
             raise NotReplayable(f"model {self.name!r}: called with {len(args)} arguments and {asked} is not replayed")
-        mask = kwargs.get("mask")
-        if mask is None:
-            mask = masks[0] if masks else None
-        return args[0] if args else kwargs["inputs"], mask
+        found = masks[0] if masks else (keyword_masks or {}).get("inputs")
+        return args[0] if args else kwargs["inputs"], _with_explicit(found, kwargs.get("mask"))
 
     def walk(self, inputs, masks=None, prefix="", call=run_layer):
-        """Call every node in order, and yield ``(path, outputs)`` as each is done.
+        """Call every node in Keras' order, and yield ``(path, outputs)`` as each is done.
 
-        ``inputs``: the structure of arrays the model is called on, ``masks`` theirs; ``prefix``: of paths; ``call``:
-        what calls a layer in the place of ``run_layer``. What is sent into the generator takes the place of a node's
-        outputs for the nodes behind it. A node that cannot be replayed yields the NotReplayable instead, and so does
-        all that needs it. A value is dropped after its last reader. Returns (outputs, masks).
+        ``inputs``: the structure of arrays the model is called on, ``masks`` theirs, or the Riding of each; ``prefix``:
+        of paths; ``call``: what calls a layer in the place of ``run_layer``. What is sent into the generator takes the
+        place of a node's outputs for the nodes behind it. A node that cannot be replayed yields the NotReplayable
+        instead, and so does all that needs it. A value is dropped after its last reader. Returns the outputs, and a
+        Riding for each.
         """
-        paths = flatten(self.inputs)
-        given = dict(zip(paths, zip(self.standardize(inputs), _masks_like(masks, len(paths)))))
+        given = dict(zip(flatten(self.inputs), self._entering(inputs, masks)))
         values, left = {}, Counter(self._readers)
-        for node in self.nodes:
+        for node in self._in_turn:
             path = prefix + node.path
             if node.path in given:
-                outputs, out_masks = given[node.path]
+                outputs, riding = given[node.path]
             else:
-                outputs, out_masks = yield from _call(node, values, path, call)
+                outputs, riding = yield from _call(node, values, path, call)
+            for ref in node.unmasks:
+                values[ref.node][ref.index][1].mask = None
             replacement = yield path, outputs
             outputs = outputs if replacement is None else replacement
-            values[node.path] = _paired(node, outputs, out_masks)
+            values[node.path] = _paired(node, outputs, riding)
             del outputs, replacement
             for ref in node.refs:
                 left[ref.node] -= 1
@@ -82,6 +94,21 @@ class Walks:
                     values.pop(ref.node, None)
         pick = [map_structure(lambda ref, i=i: values[ref.node][ref.index][i], self.outputs) for i in (0, 1)]
         return pick[0], pick[1]
+
+    def _entering(self, inputs, masks):
+        """Return ``[(array, Riding)]`` of the inputs, as the InputLayers take them."""
+        arrays = self.standardize(inputs)
+        before, riding = self._in_order(inputs), self._in_order(masks)
+        if len(riding) != len(arrays):
+            riding = [None] * len(arrays)
+        return [(x, mask if isinstance(mask, Riding) and x is given else Riding(_mask_of(mask)))
+                for x, given, mask in zip(arrays, before, riding)]
+
+    def _in_order(self, structure):
+        """Return the leaves for the inputs in their order, of a mapping by their names too."""
+        if isinstance(structure, dict) and not isinstance(self.inputs, dict):
+            return [structure.get(name) for name in flatten(self.inputs)]
+        return flatten(structure)
 
     def standardize(self, inputs):
         """Return the inputs as a flat list of arrays in the dtype and rank of the InputLayers, as Keras does.
@@ -109,19 +136,36 @@ class Walks:
         return map_structure(lambda x: x.astype("float32") if getattr(x, "dtype", None) == np.float64 else x, inputs)
 
 
-def _masks_like(masks, count):
-    found = flatten(masks)
-    return found if len(found) == count else [None] * count
+def _mask_of(leaf):
+    return leaf.mask if isinstance(leaf, Riding) else leaf
 
 
-def _paired(node, outputs, masks):
-    """Return (output, mask) for each output of a node, as many as the graph reads."""
+def _masks_of(structure):
+    return map_structure(_mask_of, structure)
+
+
+def _with_explicit(masks, explicit):
+    """Return the masks of a model's inputs where its call gives explicit ones, which ride on the tensors from then on.
+
+    (``Functional.call`` in keras/src/models/functional.py.)
+    """
+    riding = flatten(masks)
+    if not all(isinstance(leaf, Riding) for leaf in riding):
+        return masks if explicit is None else explicit
+    for leaf, mask in zip(riding, flatten(explicit)):
+        leaf.mask = leaf.mask if mask is None else mask
+    return masks
+
+
+def _paired(node, outputs, riding):
+    """Return (output, its Riding) for each output of a node, as many as the graph reads."""
     leaves = flatten(outputs)
     if isinstance(outputs, NotReplayable):
         leaves = leaves * max(node.outputs_read, 1)
     if len(leaves) < node.outputs_read:
         raise Unreadable(f"the graph reads {node.outputs_read} outputs of {node.path!r}, which gives {len(leaves)}")
-    return list(zip(leaves, flatten(masks) + [None] * len(leaves)))  # as in Keras, the masks may be fewer
+    riding = flatten(riding)
+    return list(zip(leaves, riding + [Riding(None) for _ in leaves[len(riding):]]))
 
 
 def _call(node, values, path, call):
@@ -133,16 +177,33 @@ def _call(node, values, path, call):
             return None if index else leaf
         return [map_structure(leaf_value, node.args), map_structure(leaf_value, node.kwargs)]
 
-    (args, kwargs), (masks, keyword_masks) = pick(0), pick(1)
-    missing = next((leaf for leaf in flatten([args, kwargs]) if isinstance(leaf, NotReplayable)), None)
-    if missing and (not isinstance(node.layer, Walks) or any(leaf is missing for leaf in flatten(kwargs))):
-        return missing, None
+    given, riding = pick(0), pick(1)
+    leaves = flatten(given)
+    missing = next((leaf for leaf in leaves if isinstance(leaf, NotReplayable)), None)
+    if missing and (not isinstance(node.layer, Walks) or any(leaf is missing for leaf in flatten(given[1]))):
+        return missing, []
     try:
         if isinstance(node.layer, Walks):
-            return (yield from node.layer.walk(*node.layer.argument(args, kwargs, masks), path + "/", call))
-        return call(path, node.layer, (args, kwargs, masks, keyword_masks))
+            return (yield from node.layer.walk(*node.layer.argument(*given, *riding), path + "/", call))
+        outputs, masks = call(path, node.layer, (*given, *_masks_of(riding)))
+        return outputs, _riding_on(outputs, masks, zip(leaves, flatten(riding)) if node.layer.hands_on else ())
     except NotReplayable as error:
-        return _behind(path, error), None
+        return _behind(path, error), []
+
+
+def _riding_on(outputs, masks, given):
+    """Return a Riding for each output of a call: that of what was ``given``, ``(value, Riding)``, where it is that."""
+    known = {id(value): riding for value, riding in given if riding is not None}
+    leaves, masks = flatten(outputs), flatten(masks)
+    found = []
+    for leaf, mask in zip(leaves, masks + [None] * len(leaves)):  # as in Keras, the masks may be fewer
+        riding = known.get(id(leaf))
+        if riding is None:
+            found.append(Riding(mask))
+        else:
+            riding.mask = mask if riding.mask is None else riding.mask
+            found.append(riding)
+    return found
 
 
 def _behind(path, error):

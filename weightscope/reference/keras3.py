@@ -159,6 +159,7 @@ class _Recorder:
     def telling(self, note, given):
         """While entered, tell ``note`` the outputs of every call, and put those that are ``given`` in their place."""
         self._dtypes = {}  # by the id of what is in the place of something else: the dtype of that, and itself
+        self._read = {}  # by the id of what the running call is given: what that was before it was cast
         self._notes.begin(note, given)
         self._function._run_through_graph = lambda graph, *args, **kwargs: self._watch(graph, *args, **kwargs)
         try:
@@ -176,13 +177,33 @@ class _Recorder:
             path = prefix + next(path for called, path in waiting if called is operation)
             call = operation_fn(operation)
 
-            def noted(*args, **kwargs):
-                args, kwargs = self._keras.tree.map_structure(self._in_own_dtype, (args, kwargs))
-                return self._notes.call(path, operation, call, *args, **kwargs)
-
-            return noted
+            return lambda *args, **kwargs: self._noted(path, operation, call, args, kwargs)
 
         return self._run(graph, inputs, watched, **kwargs)
+
+    def _noted(self, path, operation, call, args, kwargs):
+        tree = self._keras.tree
+        own_args, own_kwargs = tree.map_structure(self._in_own_dtype, (args, kwargs))
+        read = list(zip(tree.flatten((args, kwargs)), tree.flatten((own_args, own_kwargs))))
+        outer, self._read = self._read, {id(own): leaf for leaf, own in read}
+        try:
+            outputs = self._notes.call(path, operation, call, *own_args, **own_kwargs)
+            self._hand_masks_back(path, read)
+        finally:
+            self._read = outer
+        return outputs
+
+    def _hand_masks_back(self, path, read):
+        """Have what a call read carry the mask that its cast has now, where without us there was nothing to be cast."""
+        from keras.src import backend
+
+        for leaf, own in read:
+            if leaf is not own and self._same_dtype(leaf, path):
+                backend.set_keras_mask(leaf, backend.get_keras_mask(own))
+
+    def _same_dtype(self, leaf, path):
+        given = self._notes.given(path)
+        return not given or given[0].dtype == leaf.dtype
 
     def _in_place_of(self, own, given):
         """Return what takes the place of a tensor that a call gave, with its mask; that itself where it does not fit.
@@ -191,6 +212,9 @@ class _Recorder:
         """
         from keras.src import backend
 
+        read = self._read.get(id(own))
+        if read is not None and (id(read) not in self._dtypes or read.dtype == given.dtype):
+            return read  # the call hands on what it was given, and the mask that goes with it
         own_dtype, dtype = (backend.standardize_dtype(tensor.dtype) for tensor in (own, given))
         same_kind = dtype == own_dtype or any(kind in dtype and kind in own_dtype for kind in ("float", "complex"))
         shapes = tuple(own.shape), tuple(given.shape)

@@ -38,6 +38,10 @@ class Notes:
         """Begin a run: ``note`` takes the outputs of every call, those that are ``given`` are put in their place."""
         self._note, self._given, self._prefixes = note, given, [""]
 
+    def given(self, path):
+        """Return what takes the place of a call's outputs, a flat list; empty where nothing does."""
+        return self._given.get(path) or []
+
     @property
     def prefix(self):
         """The path of the graph that is running, with its slash; None inside a layer that is no graph."""

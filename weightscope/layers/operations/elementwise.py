@@ -54,6 +54,10 @@ def _absolute(x):
     return x if x.dtype.kind in "bu" else np.abs(x)
 
 
+def _conjugate(x):
+    return np.conj(x) if x.dtype.kind == "c" else x  # the very tensor, as in TensorFlow
+
+
 def _sinc(x):
     angle = x * x.dtype.type(np.pi)
     return np.where(x == 0, x.dtype.type(1), np.sin(angle) / angle)
@@ -83,8 +87,8 @@ for _name, _function in {"exp": np.exp, "exp2": np.exp2, "expm1": np.expm1, "fab
 for _name, _function in {"cbrt": np.cbrt, "deg2rad": np.deg2rad, "rad2deg": np.rad2deg, "i0": _bessel}.items():
     _of_one(_name, _function, as_double)
 for _name, _function in {
-    "abs": _absolute, "absolute": _absolute, "bitwise_invert": np.invert, "bitwise_not": np.invert, "conj": np.conj,
-    "conjugate": np.conj, "copy": np.copy, "imag": np.imag, "isfinite": np.isfinite, "isinf": np.isinf,
+    "abs": _absolute, "absolute": _absolute, "bitwise_invert": np.invert, "bitwise_not": np.invert, "conj": _conjugate,
+    "conjugate": _conjugate, "copy": np.copy, "imag": np.imag, "isfinite": np.isfinite, "isinf": np.isinf,
     "isnan": np.isnan, "isneginf": lambda x: x == -np.inf, "isposinf": lambda x: x == np.inf, "isreal": np.isreal,
     "negative": np.negative, "real": np.real, "reciprocal": np.reciprocal, "sign": np.sign, "signbit": np.signbit,
     "square": _square, "trunc": lambda x: x if is_whole(x) else np.trunc(x),

@@ -26,6 +26,7 @@ class Operation(Layer):
     """One call of a function of ``keras.ops``: arrays and settings in, arrays out. It has no weights."""
 
     is_operation = True
+    hands_on = True
     keeps_samples_apart = False  # a function may sum over any axis, the batch too
 
     def __init__(self, function, shape_rule, finest, config, name):
