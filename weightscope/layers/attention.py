@@ -181,7 +181,7 @@ class MultiHead(Layer):
         return (y, scores) if return_attention_scores else y
 
     def output_masks(self, given, previous):
-        """Return the query's mask; of the scores what their softmax took into account, which Keras leaves on them."""
+        """Return the query's mask, and the scores' too: Keras leaves on them what their softmax took into account."""
         if not given.get("return_attention_scores"):
             return previous
         return [previous, self._seen(given["query"], given["value"], given)]

@@ -56,7 +56,7 @@ class Runs:
         return outputs, kept
 
     def output_masks(self, given, previous):
-        """Return the outputs' masks for the arguments of a call, and the mask of the first of them."""
+        """Return the outputs' masks; ``given``: a call's arguments by name, ``previous``: the mask of the first."""
         return self.mask(next(iter(given.values()), None), previous)
 
     def _guarded(self, given):

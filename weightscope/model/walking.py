@@ -56,6 +56,7 @@ class Walks:
     def argument(self, args, kwargs, masks=(), keyword_masks=None):
         """Return what a call hands to the model, out of ``args`` and ``kwargs``, and its masks, or what rides on it.
 
+        ``masks``, ``keyword_masks``: those of the arguments, or what rides on them, of the same structure.
         Raises NotReplayable where the call asks for more than to run it.
         """
         asked = [key for key, value in kwargs.items()
