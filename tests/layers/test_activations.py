@@ -44,6 +44,8 @@ def test_every_activation_of_keras(name):
     Case("ELU", (3, 6)),
     Case("ELU", (3, 6), {"alpha": 0.4}),
     Case("Softmax", (3, 6)),
+    Case("Softmax", np.float32([[1, np.nan, 2, -np.inf], [np.inf, 1, -np.inf, 0], [-np.inf] * 4])),
+    Case("Softmax", np.float64([[1, np.nan, 2, -np.inf], [np.inf, 1, -np.inf, 0]]), {"dtype": "float64"}),
     Case("Softmax", (3, 4, 6), {"axis": 1}),
     Case("Softmax", (3, 4, 6), {"axis": [1, 2]}),
     Case("Softmax", (3, 4, 6), {"axis": [-1]}),

@@ -27,6 +27,7 @@ INTEGERS = np.array([[0, 3, 1], [2, 0, 0]], "int32")
     Case("EinsumDense", (2, 3, 2), {"equation": "abc,cde->abde", "output_shape": (3, 4, 3), "bias_axes": "b"}),
     Case("Embedding", INTEGERS, {"input_dim": 4, "output_dim": 2}),
     Case("Embedding", INTEGERS, {"input_dim": 4, "output_dim": 2, "mask_zero": True}),
+    Case("Embedding", INTEGERS > 0, {"input_dim": 4, "output_dim": 2}),
     Case("ReversibleEmbedding", INTEGERS, {"input_dim": 4, "output_dim": 2}),
     Case("ReversibleEmbedding", INTEGERS, {"input_dim": 4, "output_dim": 2, "tie_weights": False, "mask_zero": True}),
     Case("Masking", np.array([[[1, 2], [0, 0]], [[3, 3], [3, 0]]], "float32"), {"mask_value": 0.0}),

@@ -106,3 +106,10 @@ def test_samples_of_a_sum_are_shared_out_only_where_it_does_not_matter(tmp_path)
         opened = load(tmp_path / "model.keras")
         np.testing.assert_allclose(predict(opened, x), model.predict(x, verbose=0), atol=1e-5)
         assert (opened.values_of_sample([a.shape for a in x]) is not None) == shared
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64", "uint8", "float16"])
+def test_average_of_numbers_of_other_dtypes(dtype, tmp_path):
+    x = np.arange(6).reshape(2, 3).astype(dtype)
+    for settings in ({}, {"dtype": "float64"}):
+        agrees_with_keras(Case("Average", [x, x[::-1].copy()], settings), tmp_path)

@@ -61,6 +61,9 @@ def transforms():
         for interpolation in ("bilinear", "nearest"):
             yield op("affine_transform", COLOURS, Fixed(TURN), interpolation=interpolation, fill_mode=mode)
     yield op("affine_transform", CHANNELS_FIRST, Fixed(TURN[0]), fill_value=0.5, **FIRST)
+    for half in (0.5, -1.5):
+        moved = Fixed(np.float32([1, 0, half, 0, 1, half - 1, 0, 0]))
+        yield op("affine_transform", COLOURS, moved, interpolation="nearest", fill_mode="nearest")
     start = np.array([[0, 0], [6, 0], [0, 5], [6, 5]], "float32")
     end = start + RNG.uniform(-1, 1, (4, 2)).astype("float32")
     yield op("perspective_transform", COLOURS, Fixed(start), Fixed(end))

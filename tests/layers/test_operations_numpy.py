@@ -5,6 +5,10 @@ import numpy as np
 import pytest
 from operations import Fixed, agree_with_keras, op, ops
 
+from weightscope.errors import NotReplayable
+from weightscope.opening.load import load
+from weightscope.replaying.replay import predict
+
 pytestmark = pytest.mark.keras
 
 RNG = np.random.default_rng(1)
@@ -20,6 +24,7 @@ TRUTH = RNG.integers(0, 2, (3, 4)).astype("bool")
 HALF = RNG.normal(size=(3, 4)).astype("float16")
 DOUBLE = RNG.normal(size=(3, 4))
 ODD = np.array([[1.5, np.nan, -np.inf, np.inf], [0.0, -0.0, 2.5, -3.5], [np.nan, np.nan, np.nan, np.nan]], "float32")
+UNORDERED = np.where(RNG.uniform(size=(30, 16)) < 0.3, np.nan, RNG.integers(0, 9, (30, 16))).astype("float32")
 BOX = (2, 3, 4)
 COLUMN = np.array([[1.0], [2.0], [4.0]])
 
@@ -171,6 +176,8 @@ def reductions():
         yield op(name, HALF, axis=1)
     for name in ("nanargmax", "nanargmin"):
         yield op(name, GAPS, axis=1)
+    for name in ("argmax", "argmin", "nanvar", "sort", "argsort"):
+        yield from (op(name, x, axis=1) for x in (ODD, UNORDERED))
     for name in ("cumsum", "cumprod", "nancumsum", "nancumprod"):
         x = GAPS if name.startswith("nan") else CUBE
         yield from (op(name, x), op(name, x, axis=1), op(name, x, axis=-1), op(name, x, axis=1, dtype="float64"))
@@ -221,6 +228,25 @@ def quantile_cases():
 @ops(*quantile_cases())
 def test_quantiles(cases, tmp_path):
     agree_with_keras(cases, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["floor_divide", "mod", "fmod"])
+def test_whole_numbers_are_not_divided_by_zero(name, tmp_path):
+    entries = keras.Input((2,), dtype="int32"), keras.Input((2,), dtype="int32")
+    model = keras.Model(entries, getattr(keras.ops, name)(*entries))
+    model.save(tmp_path / "model.keras")
+    x = [np.int32([[3, 4]]), np.int32([[1, 0]])]
+    with pytest.raises(Exception, match="division by zero"):
+        model.predict(x, verbose=0)
+    with pytest.raises(NotReplayable, match="divided by 0"):
+        predict(load(tmp_path / "model.keras"), x)
+
+
+def test_a_few_of_many_values_with_a_nan_among_them_are_not_told(tmp_path):
+    entry = keras.Input((20,))
+    keras.Model(entry, keras.ops.top_k(entry, 3)).save(tmp_path / "model.keras")
+    with pytest.raises(NotReplayable, match="how C\\+\\+ sorts"):
+        predict(load(tmp_path / "model.keras"), np.full((1, 20), np.nan, "float32"))
 
 
 def test_by_hand(tmp_path):

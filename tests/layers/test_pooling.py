@@ -21,6 +21,9 @@ SIZES = {
 }
 
 
+ENDLESS = np.random.default_rng(0).choice(np.float32([np.nan, np.inf, -np.inf, 1]), (2, 9, 3), p=(0.4, 0.1, 0.4, 0.1))
+
+
 def sliding():
     for kind, rank, padding in itertools.product(("Max", "Average"), (1, 2, 3), ("valid", "same")):
         for sizes in SIZES[rank]:
@@ -33,7 +36,9 @@ def channels_first():
                    {"pool_size": 2, "padding": "same", "data_format": "channels_first"})
 
 
-@cases(*sliding(), *channels_first(), Case("MaxPooling2D", (2, 9, 8, 3), {"pool_size": (3, 1), "strides": (1, 2)}))
+@cases(*sliding(), *channels_first(), Case("MaxPooling2D", (2, 9, 8, 3), {"pool_size": (3, 1), "strides": (1, 2)}),
+       Case("MaxPooling1D", ENDLESS), Case("MaxPooling1D", ENDLESS, {"pool_size": 3, "padding": "same"}),
+       Case("GlobalAveragePooling1D", np.arange(12, dtype="int32").reshape(2, 3, 2)))
 def test_pooling(case, tmp_path):
     agrees_with_keras(case, tmp_path)
 

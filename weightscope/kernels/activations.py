@@ -77,6 +77,7 @@ def relu6(x):
 def leaky_relu(x, negative_slope=0.2):
     """y = x for x > 0, else ``negative_slope`` · x"""
     # Even in float64 the slope has float32's digits: TensorFlow's LeakyRelu takes it as a float attribute.
+    x = x.astype("float32") if x.dtype.kind in "biu" else x
     return np.where(x > 0, x, float(np.float32(negative_slope)) * x)
 
 
@@ -247,8 +248,19 @@ def softmax(x, axis=-1):
     axis = tuple(axis) if isinstance(axis, list) else axis
     y = x - np.max(x, axis=axis, keepdims=True)
     np.exp(y, out=y)
-    y /= np.sum(y, axis=axis, keepdims=True)
+    total = np.sum(y, axis=axis, keepdims=True)
+    y /= total
+    if y.dtype == np.float32 and not isinstance(axis, tuple) and np.isnan(total).any():
+        return _with_unknown(y, x, axis)
     return y
+
+
+def _with_unknown(y, x, axis):
+    # In float32 TensorFlow (oneDNN) gives NaN for the NaNs and infinities alone, and 0 for the others beside them. From
+    # nine values on, which of them are NaN also follows from the length of the processor's vectors.
+    endless = np.isnan(x) | (x == np.inf)
+    shares = np.where(endless, np.float32(np.nan), np.float32(0))
+    return np.where(np.any(endless, axis=axis, keepdims=True), shares, y)
 
 
 @named

@@ -12,19 +12,31 @@ from weightscope.kernels.windows import enlarge, margins, output_length, tap
 def max_pool(x, pool_size, strides, padding):
     """The largest value of each window: (batch, *space, channels) → (batch, *windows, channels).
 
-    What "same" adds never wins. Raises ``ValueError`` where no window fits into ``x``.
+    What "same" adds never wins. A NaN is passed over, and nothing is below the lowest finite number, as in TensorFlow.
+    Raises ``ValueError`` where no window fits into ``x``.
     """
     lowest = -np.inf if x.dtype.kind not in "biu" else np.iinfo(x.dtype).min
+    y = _largest(np.maximum, lowest, x, (pool_size, strides, padding))
+    if x.dtype.kind == "f" and not np.min(y, initial=0) > -np.inf:
+        finite = np.finfo(x.dtype).min
+        return np.fmax(_largest(np.fmax, finite, x, (pool_size, strides, padding)), finite)
+    return y
+
+
+def _largest(combine, lowest, x, windows):
+    pool_size, strides, padding = windows
     for axis, (size, stride) in enumerate(zip(pool_size, strides, strict=True)):
-        x = reduce_axis(np.maximum, lowest, x, axis, (size, stride, padding))
+        x = reduce_axis(combine, lowest, x, axis, (size, stride, padding))
     return x
 
 
 def average_pool(x, pool_size, strides, padding):
     """The mean of each window: (batch, *space, channels) → (batch, *windows, channels).
 
-    What "same" adds is not counted. Raises ``ValueError`` where no window fits into ``x``.
+    What "same" adds is not counted. Raises ``ValueError`` where no window fits into ``x``, and for whole numbers.
     """
+    if x.dtype.kind in "biu":
+        raise ValueError("windows of whole numbers have no mean in Keras: it stops there")
     dtype, lengths = x.dtype, x.shape[1:-1]
     x = x.astype(np.result_type(dtype, np.float32), copy=False)
     for axis, (size, stride) in enumerate(zip(pool_size, strides, strict=True)):

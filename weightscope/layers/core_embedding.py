@@ -46,7 +46,7 @@ class Embedding(Quantized):
         return x != 0
 
     def forward(self, x, embeddings, **beside):
-        indices = x.astype("int32") if x.dtype.kind == "f" else x
+        indices = x.astype("int32") if x.dtype.kind in "fb" else x
         if indices.size and (indices.min() < -len(embeddings) or indices.max() >= len(embeddings)):
             raise NotReplayable(f"layer {self.name!r}: an index lies outside 0 … {len(embeddings) - 1}")
         if not self.whole:

@@ -29,7 +29,8 @@ class Merge(Layer):
         masks = mask if mask is not None and all(item.ndim == rank for item in x) else [None] * len(x)
         # Inputs of lower rank get axes of size 1 behind the batch, and lose their masks, as in Keras' Merge.call.
         x = [item if item.ndim == rank else _with_rank(item, rank) for item in x]
-        return self.cast(self.merge(x, masks))
+        y = self.merge(x, masks)
+        return y if all(item.dtype.kind in "biu" for item in x) else self.cast(y)
 
     def merge(self, x, masks):
         """Return the merge of arrays of one rank; ``masks`` are None or booleans of all their axes but the last."""
@@ -110,8 +111,10 @@ class Average(Summing):
     formula = "y = (x₁ + x₂ + …) / number of inputs"
 
     def merge(self, x, masks):
-        y = functools.reduce(added, x) / len(x)
-        return y if x[0].dtype.kind == "f" else y.astype("float32")
+        total = functools.reduce(added, x)
+        # Numbers of one or two bytes are divided in float32, longer ones in float64, as TensorFlow divides.
+        return total / total.dtype.type(len(x)) if total.dtype.kind == "f" else np.divide(
+            total, len(x), dtype="float32" if total.dtype.itemsize < 4 else "float64")
 
 
 class Extremum(Merge):
@@ -205,6 +208,8 @@ class Dot(Layer):
         if self.normalize:
             x = [_unit(item) for item in x]
         rest = [item.shape[1:-1] for item in x]
+        if all(item.dtype == np.int8 for item in x):
+            x = [item.astype("int32") for item in x]  # as Keras' ops.matmul does
         first, second = (item.reshape(len(item), -1, item.shape[-1]) for item in x)
         y = np.matmul(first, second.swapaxes(1, 2))
         return y.reshape(len(y), *rest[0], *rest[1]) if any(rest) else y.reshape(len(y), 1)

@@ -112,6 +112,7 @@ class GlobalAveragePooling(GlobalPooling):
     formula = "y = mean(x) over all positions"
 
     def forward(self, x):
+        x = x.astype("float32") if x.dtype.kind in "biu" else x
         return np.mean(x, axis=self.space, keepdims=self.keepdims)
 
 

@@ -5,6 +5,7 @@ What a function does to dtypes is Keras', read from ``keras/src/backend/tensorfl
 
 import numpy as np
 
+from weightscope.errors import NotReplayable
 from weightscope.kernels.adding import added
 from weightscope.layers.operations.dtypes import (
     FLOATX,
@@ -147,8 +148,15 @@ def _mod_ready(x1, x2):
     return (cast(x, "int32") if x.dtype == bool else x for x in together(x1, x2))
 
 
+def divisor(x):
+    """Return what something is divided by; raise NotReplayable for a whole 0, at which TensorFlow stops."""
+    if is_whole(x) and not np.all(x):
+        raise NotReplayable("a whole number is divided by 0, and Keras on TensorFlow stops there")
+    return x
+
+
 def _floor_divide(x1, x2):
-    return np.floor_divide(x1, x2) if is_whole(x1) else np.floor(x1 / x2)
+    return np.floor_divide(x1, divisor(x2)) if is_whole(x1) else np.floor(x1 / x2)
 
 
 def _divide_no_nan(x1, x2):
@@ -156,7 +164,7 @@ def _divide_no_nan(x1, x2):
 
 
 def _fmod(x1, x2):
-    return cast(np.sign(x1) * np.mod(np.abs(x1), np.abs(x2)), x1.dtype)
+    return cast(np.sign(x1) * np.mod(np.abs(x1), np.abs(divisor(x2))), x1.dtype)
 
 
 def _heaviside(x1, x2):
@@ -192,7 +200,7 @@ _of_two("power", _power, "y = x1 to the power of x2")
 _of_two("divide", np.divide, "y = x1 / x2", _to_float)
 _of_two("true_divide", np.divide, "y = x1 / x2", _to_float)
 _of_two("divide_no_nan", _divide_no_nan, "y = x1 / x2, 0 where x2 = 0", _to_float)
-_of_two("mod", np.mod, "y = x1 − ⌊x1 / x2⌋ · x2", _mod_ready)
+_of_two("mod", lambda x1, x2: np.mod(x1, divisor(x2)), "y = x1 − ⌊x1 / x2⌋ · x2", _mod_ready)
 _of_two("fmod", _fmod, "y = sign(x1) · (|x1| mod |x2|)", _mod_ready)
 _of_two("gcd", np.gcd, "y = the greatest common divisor of x1 and x2", together)
 _of_two("lcm", np.lcm, "y = the least common multiple of x1 and x2", together)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from weightscope.errors import NotReplayable
+from weightscope.kernels.sorting import places_in_order
 from weightscope.kernels.special import erf as erf_of
 from weightscope.kernels.special import erf_double, erfc_beyond
 from weightscope.layers.operations.dtypes import cast, tensor
@@ -80,8 +81,8 @@ def _segment_extreme(data, segment_ids, num_segments, combine, start, empty):
 @operation(shape=lambda x, k, sorted=True: [(*shape_of(x)[:-1], k)] * 2)
 def top_k(x, k, sorted=True):
     """y = the k largest values along the last axis, and their places"""
-    places = np.argsort(_descending(x), axis=-1, kind="stable")[..., :k]
-    return np.take_along_axis(x, places, axis=-1), places.astype("int32")
+    places = places_in_order(_descending(x), -1, k)[..., :k]
+    return np.take_along_axis(x, places, axis=-1), places
 
 
 def _descending(x):
@@ -92,7 +93,7 @@ def _descending(x):
 def in_top_k(targets, predictions, k):
     """y = whether the prediction for the target is among the k largest"""
     own = np.take_along_axis(predictions, targets.astype("int64")[:, None], axis=-1)
-    return (np.sum(predictions > own, axis=-1) < k) & np.isfinite(own[:, 0])
+    return (np.sum(predictions > own, axis=-1) < k) & np.isfinite(predictions).all(axis=-1)
 
 
 @operation(shape=reduced)

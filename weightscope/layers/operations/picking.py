@@ -3,6 +3,7 @@
 import numpy as np
 
 from weightscope.errors import NotReplayable
+from weightscope.kernels.sorting import in_order, places_in_order
 from weightscope.layers.operations.arranging import product
 from weightscope.layers.operations.dtypes import cast, tensor
 from weightscope.layers.operations.table import operations_of, same, shape_of
@@ -118,13 +119,13 @@ def unravel_index(indices, shape):
 @operation(shape=lambda x, axis=-1: (product(shape_of(x)),) if axis is None else shape_of(x))
 def sort(x, axis=-1):
     """y = x in ascending order along axis"""
-    return np.sort(x, axis)
+    return in_order(x, axis)
 
 
 @operation(shape=lambda x, axis=-1: (product(shape_of(x)),) if axis is None else shape_of(x))
 def argsort(x, axis=-1):
     """y = the places of x's values in ascending order along axis"""
-    return np.argsort(x, axis, kind="stable").astype("int32")
+    return places_in_order(x, axis)
 
 
 @operation(shape=same)
@@ -143,7 +144,9 @@ def argpartition(x, kth, axis=-1):
 @operation(shape=lambda sorted_sequence, values, side="left": shape_of(values))
 def search_sorted(sorted_sequence, values, side="left"):
     """y = the places in sorted_sequence at which the values keep it sorted"""
-    return np.searchsorted(sorted_sequence, values, side).astype("int32")
+    found = np.searchsorted(sorted_sequence, values, side).astype("int32")
+    unknown = np.isnan(values) if values.dtype.kind == "f" else False  # a NaN is not greater, and not less, than any
+    return np.where(unknown, np.int32(0 if side == "left" else len(sorted_sequence)), found)
 
 
 @operation(shape=lambda x, bins: shape_of(x))

@@ -132,14 +132,14 @@ def _index(find, x, axis, keepdims):
 
 @reduction
 def argmax(x, axis=None, keepdims=False):
-    """y = the place of the first maximum along axis"""
-    return _index(np.argmax, x, axis, keepdims)
+    """y = the place of the first maximum along axis, NaNs passed over"""
+    return _index(np.argmax, known(x, -np.inf), axis, keepdims)
 
 
 @reduction
 def argmin(x, axis=None, keepdims=False):
-    """y = the place of the first minimum along axis"""
-    return _index(np.argmin, x, axis, keepdims)
+    """y = the place of the first minimum along axis, NaNs passed over"""
+    return _index(np.argmin, known(x, np.inf), axis, keepdims)
 
 
 def _index_of_known(find, x, axis, keepdims, instead):
@@ -165,7 +165,8 @@ def nanargmin(x, axis=None, keepdims=False):
 # The same without NaNs.
 
 
-def _known(x, instead):
+def known(x, instead):
+    """Return ``x`` with ``instead`` in the place of each NaN."""
     return np.where(np.isnan(x), x.dtype.type(instead), x) if x.dtype.kind == "f" else x
 
 
@@ -176,26 +177,26 @@ def _or_nan(y, x, axis, keepdims):
 @reduction
 def nansum(x, axis=None, keepdims=False):
     """y = Σ x along axis, NaNs left out"""
-    return sum_(_known(x, 0), axis, keepdims)
+    return sum_(known(x, 0), axis, keepdims)
 
 
 @reduction
 def nanprod(x, axis=None, keepdims=False):
     """y = Π x along axis, NaNs left out"""
-    return prod(_known(x, 1), axis, keepdims)
+    return prod(known(x, 1), axis, keepdims)
 
 
 @reduction
 def nanmax(x, axis=None, keepdims=False):
     """y = max(x) along axis, NaNs left out"""
-    y = max_(_known(x, -np.inf), axis, keepdims)
+    y = max_(known(x, -np.inf), axis, keepdims)
     return _or_nan(y, x, axis, keepdims) if x.dtype.kind == "f" else y
 
 
 @reduction
 def nanmin(x, axis=None, keepdims=False):
     """y = min(x) along axis, NaNs left out"""
-    y = min_(_known(x, np.inf), axis, keepdims)
+    y = min_(known(x, np.inf), axis, keepdims)
     return _or_nan(y, x, axis, keepdims) if x.dtype.kind == "f" else y
 
 
@@ -206,17 +207,17 @@ def nanmean(x, axis=None, keepdims=False):
         return x
     if x.dtype.kind != "f":
         return np.mean(cast(x, FLOATX), axis=axes_of(axis), keepdims=keepdims)
-    known = np.sum(~np.isnan(x), axis=axes_of(axis), keepdims=keepdims)
-    return nansum(x, axis, keepdims) / np.asarray(known, x.dtype)
+    count = np.sum(~np.isnan(x), axis=axes_of(axis), keepdims=keepdims)
+    return nansum(x, axis, keepdims) / np.asarray(count, x.dtype)
 
 
 @reduction
 def nanvar(x, axis=None, keepdims=False):
     """y = Σ (x − mean(x))² / n along axis, NaNs left out"""
     x = cast(x, result_type(x, float))
-    squares = np.square(_known(x - nanmean(x, axis, True), 0))
-    known = np.sum(~np.isnan(x), axis=axes_of(axis), keepdims=keepdims)
-    return np.sum(squares, axis=axes_of(axis), keepdims=keepdims) / np.asarray(known, x.dtype)
+    squares = np.where(np.isnan(x), x.dtype.type(0), np.square(x - nanmean(x, axis, True)))
+    count = np.sum(~np.isnan(x), axis=axes_of(axis), keepdims=keepdims)
+    return np.sum(squares, axis=axes_of(axis), keepdims=keepdims) / np.asarray(count, x.dtype)
 
 
 @reduction

@@ -94,7 +94,13 @@ def _read(images, rows, columns, fill_value):
 
 
 def _nearest(images, rows, columns, fill_value):
-    return _read(images, np.rint(rows), np.rint(columns), fill_value)
+    return _read(images, _rounded(rows), _rounded(columns), fill_value)
+
+
+def _rounded(x):
+    # TensorFlow's transformation rounds halves away from zero; tf.round, of map_coordinates, to the even neighbour.
+    whole = np.trunc(x)
+    return np.where(np.abs(x - whole) == 0.5, whole + np.sign(x), np.rint(x))
 
 
 def _bilinear(images, rows, columns, fill_value):

@@ -4,6 +4,7 @@ import numpy as np
 
 from weightscope.kernels.activations import ACTIVATIONS, gelu, leaky_relu, log_softmax, softmax
 from weightscope.layers.operations import math
+from weightscope.layers.operations.elementwise import divisor
 from weightscope.layers.tensorflow.table import enter, function, pair
 
 
@@ -23,8 +24,9 @@ _of_two("math.add __operators__.add add AddV2 Add", np.add, "y = x + y")
 _of_two("math.subtract subtract Sub", np.subtract, "y = x − y")
 _of_two("math.multiply multiply Mul", np.multiply, "y = x · y")
 _of_two("math.truediv truediv math.divide divide realdiv math.real_div RealDiv Div", _truediv, "y = x / y")
-_of_two("math.floordiv floordiv floor_div FloorDiv", np.floor_divide, "y = ⌊x / y⌋")
-_of_two("math.mod math.floormod math.floor_mod mod floormod FloorMod", np.mod, "y = x − ⌊x / y⌋ · y")
+_of_two("math.floordiv floordiv floor_div FloorDiv", lambda x, y: np.floor_divide(x, divisor(y)), "y = ⌊x / y⌋")
+_of_two("math.mod math.floormod math.floor_mod mod floormod FloorMod", lambda x, y: np.mod(x, divisor(y)),
+        "y = x − ⌊x / y⌋ · y")
 _of_two("math.pow pow Pow", np.power, "y = x to the power of y")
 _of_two("math.maximum maximum Maximum", np.maximum, "y = max(x, y)")
 _of_two("math.minimum minimum Minimum", np.minimum, "y = min(x, y)")

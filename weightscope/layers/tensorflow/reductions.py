@@ -27,13 +27,13 @@ for _names, _function in {
 @function("math.argmax", "argmax", "ArgMax")
 def _argmax(input, axis=None, output_type="int64"):
     """y = where x is largest along axis"""
-    return np.argmax(input, axis=axis or 0).astype(output_type)
+    return np.argmax(reductions.known(input, -np.inf), axis=axis or 0).astype(output_type)
 
 
 @function("math.argmin", "argmin", "ArgMin")
 def _argmin(input, axis=None, output_type="int64"):
     """y = where x is smallest along axis"""
-    return np.argmin(input, axis=axis or 0).astype(output_type)
+    return np.argmin(reductions.known(input, np.inf), axis=axis or 0).astype(output_type)
 
 
 @function("math.cumsum", "cumsum", "Cumsum")
