@@ -74,3 +74,46 @@ def test_a_twin_that_gives_up_counts_for_nothing(path):
     assert all(row.verdict == "agrees" and row.function is None for row in rows.values())
     rows, found = rows_of(path, given_up, change="one")
     assert rows["one"].verdict == "diverges" and rows["one"].function is None and not found.kept
+
+
+FOREIGN = '''
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable("foreign")
+class Turned(keras.layers.Layer):
+    kept = "complex64"
+
+    def call(self, x):
+        return tf.cast(x * 3, self.kept) / 7
+
+    def compute_output_spec(self, x):
+        return keras.KerasTensor(x.shape, self.kept)
+
+
+@keras.saving.register_keras_serializable("foreign")
+class Shortened(Turned):
+    kept = "float32"
+
+
+@keras.saving.register_keras_serializable("foreign")
+class Transformed(Turned):
+    def call(self, x):
+        return tf.signal.fft(tf.complex(x, x * 2))
+'''
+
+
+def test_operations_behind_a_call_that_is_not_replayed_are_judged_in_one_float(tmp_path):
+    """Keras gives complex64, or in its float64 complex128, where ours has nothing to cast."""
+    (tmp_path / "foreign.py").write_text(FOREIGN)
+    space = {}
+    exec(FOREIGN, space)
+    x = keras.Input((4,))
+    for name in ("Turned", "Shortened", "Transformed"):
+        foreign = space[name]()(x)
+        keras.Model(x, K.Dense(2)(keras.ops.log(keras.ops.abs(foreign * foreign) + 0.1))).save(tmp_path / "m.keras")
+        reference = weightscope.Reference("keras", (str(tmp_path / "foreign.py"),))
+        comparison = weightscope.verify(weightscope.load(tmp_path / "m.keras"), X, against=reference)
+        verdicts = [row.verdict for row in comparison.rows]
+        assert verdicts[0] == "not replayed" and set(verdicts[1:]) == {"agrees"}, (name, verdicts)

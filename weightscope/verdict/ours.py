@@ -3,6 +3,9 @@
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from weightscope.model.structure import map_structure
 from weightscope.replaying.replay import Replay, replay
 from weightscope.verdict import float64
 from weightscope.verdict.budgets import Budgets, Dtypes
@@ -42,15 +45,28 @@ class Ours:
     def alone(self, given):
         """Return a Replay of each call fed with values ``given``, to be run once, ``in_float64``."""
         call = None if self.budgets is None else self.dtypes
-        return Replay(self.model, self.batch, given, self._states.alone, call)
+        return Replay(self.model, self.batch, self._widened(given), self._states.alone, call)
 
     def exact_budgets(self, given):
         """Return the Budgets of just what each call is fed with values ``given``."""
         budgets = Budgets()
         with self.in_float64():
-            replay(self.model, self.batch, given, dict(self._begun.alone), budgets)
+            replay(self.model, self.batch, self._widened(given), dict(self._begun.alone), budgets)
         return budgets
+
+    def _widened(self, given):
+        """Return values with those of calls that we cannot make as long as the others are in float64, and the twin's.
+
+        An operation behind them casts nothing, and would compute in the reference's own dtype.
+        """
+        unmade = [] if self.budgets is None else self.trace.missing
+        return given | {path: map_structure(_as_long_as_can_be, given[path]) for path in unmade if path in given}
 
     def rounded(self, given):
         """Return our Trace in the model's own dtypes, each call fed with values ``given``."""
         return replay(self.model, self.batch, given, {})
+
+
+def _as_long_as_can_be(array):
+    longest = {"f": np.float64, "c": np.complex128}.get(getattr(array, "dtype", np.dtype("O")).kind)
+    return array if longest is None else array.astype(longest, copy=False)
