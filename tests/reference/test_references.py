@@ -223,11 +223,44 @@ def test_a_lambda_reaches_neither(tmp_path, tf_keras, suffix):
         weightscope.verify(weightscope.load(tmp_path / f"model.{suffix}"), np.ones((2, 3)), against="tf_keras")
 
 
-@pytest.mark.parametrize("name", ["load_op_library", "io.read_file", "py_function", "math.x"])
+@pytest.mark.parametrize("name", [
+    "load_op_library", "io.read_file", "py_function", "compat.v1.py_func", "compat.v1.io.read_file", "compat.v1.Print",
+    "compat.v1.train.load_variable", "math.x", "compat.v1.pad", "compat.v1.norm",
+])
 def test_only_functions_that_compute_are_called(name):
     from weightscope.reference.safety import _function
 
-    assert (_function("TFOpLambda", {"function": name}) is None) == (name == "math.x")
+    plain = name in ("math.x", "compat.v1.pad", "compat.v1.norm")
+    assert (_function("TFOpLambda", {"function": name}) is None) == plain
+
+
+@pytest.mark.parametrize("node", [{"op": name} for name in ("ReadFile", "PyFunc", "EagerPyFunc", "WriteFile", "Print",
+                         "PartitionedCall", "If", "math.add", "", "compat.v1.pad")] + ["bytes", None, 3, {}])
+def test_only_operations_whose_arithmetic_is_known_are_run(node):
+    from weightscope.reference.safety import _reaches_out
+
+    config = {"class_name": "TensorFlowOpLayer", "config": {"name": "t", "node_def": node, "constants": {}}}
+    assert "TensorFlowOpLayer" in _reaches_out({"config": {"layers": [config]}})
+    config["config"]["node_def"] = {"op": "AddV2", "name": "t"}
+    config["config"]["constants"] = {"1": [[0.5, 2]]}
+    assert _reaches_out(config) is None
+    config["config"]["constants"] = {"1": {"class_name": "Dense", "config": {}}}
+    assert "no array" in _reaches_out(config)
+
+
+def test_plain_arithmetic_of_tensorflow_is_handed_on(tmp_path, tf_keras):
+    """tf.pad and its like are recorded by old names; TensorFlow 2.0 recorded nodes of its graph."""
+    from tensorflow import gather, norm, pad, shape, squeeze, transpose
+    from tf_keras.src.engine.base_layer import TensorFlowOpLayer
+
+    entry = tf_keras.Input((4, 3))
+    node = {"name": "add", "op": "AddV2", "input": ["x", "y"], "attr": {"T": {"type": "DT_FLOAT"}}}
+    added = TensorFlowOpLayer(node, "add", constants={1: np.float32(2.5)})(entry)
+    called = [squeeze(pad(transpose(entry, [0, 2, 1]), [[0, 0], [1, 1], [0, 0]])[..., :1], 2),
+              gather(entry, [0, 2], axis=1), norm(entry, axis=-1), shape(entry)]
+    tf_keras.Model(entry, [added, *called]).save(tmp_path / "calls.h5")
+    result = weightscope.verify(weightscope.load(tmp_path / "calls.h5"), RNG.normal(size=(2, 4, 3)).astype("float32"))
+    assert result.verdict == "agrees" and result.reference.startswith("tf_keras")
 
 
 # Recording, and recorded values

@@ -5,6 +5,7 @@ read files or load libraries), and opens the vocabulary files of a lookup layer;
 """
 
 from weightscope.errors import Unsafe, Unsupported
+from weightscope.layers.tensorflow.table import function_of
 from weightscope.model.constants import holds_code
 from weightscope.model.layer import Unknown
 from weightscope.model.model import Model
@@ -13,11 +14,13 @@ from weightscope.opening.loose import Loose
 
 # These packages Keras 3 imports by itself (keras/src/saving/serialization_lib.py, _retrieve_class_or_fn).
 _OF_KERAS = ("keras", "tf_keras", "builtins", "keras_hub", "keras_cv", "keras_nlp")
-_FOREIGN = {"Lambda", "TFSMLayer", "TensorFlowOpLayer", "ClassMethod", "InstanceMethod", "InstanceProperty",
+_FOREIGN = {"Lambda", "TFSMLayer", "ClassMethod", "InstanceMethod", "InstanceProperty",
             "KerasLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper"}
 # Parts of tf_keras whose classes do nothing but what a layer needs; and of TensorFlow, whose functions only compute.
 _HARMLESS = {"layers", "engine", "models", "initializers", "regularizers", "constraints", "activations",
              "mixed_precision"}
+_CONSTANTS = ("__numpy__", "__tensor__", "__bytes__", "__slice__", "__ellipsis__")
+_OLD = "compat.v1."  # how calls of tf.pad, tf.squeeze and others are recorded
 _COMPUTING = ("math.", "nn.", "linalg.", "signal.", "bitwise.", "image.resize", "__operators__.", "keras.activations.",
               "keras.backend.")
 _PLAIN = {
@@ -76,7 +79,7 @@ def _named(value):
     name, module = value.get("class_name"), value.get("module")
     if name in _FOREIGN:
         return f"it has a {name}"
-    if isinstance(name, str) and name.startswith("__") and name not in ("__numpy__", "__tensor__", "__bytes__"):
+    if isinstance(name, str) and name.startswith("__") and name not in _CONSTANTS:
         return f"it has a {name}"
     if module is None or (name == "function" and module == "builtins"):
         return None
@@ -90,7 +93,25 @@ def _vocabulary(config):
 
 
 def _function(class_name, config):
+    if class_name == "TensorFlowOpLayer":
+        return _operation(config)
     name = config.get("function")
-    if class_name != "TFOpLambda" or (isinstance(name, str) and (name.startswith(_COMPUTING) or name in _PLAIN)):
+    plain = name.removeprefix(_OLD) if isinstance(name, str) else ""
+    if class_name != "TFOpLambda" or plain.startswith(_COMPUTING) or plain in _PLAIN:
         return None
     return f"a TFOpLambda calls TensorFlow's {name}"
+
+
+def _operation(config):
+    """Return why a node of a TensorFlow graph, which may be any, is not one whose arithmetic is known here, or None."""
+    node, constants = config.get("node_def"), config.get("constants")
+    name = node.get("op") if isinstance(node, dict) else None
+    if not (isinstance(name, str) and name.isidentifier() and name[0].isupper() and function_of(name)):
+        return f"a TensorFlowOpLayer runs TensorFlow's operation {name if isinstance(name, str) else node!r}"
+    if not all(map(_is_numbers, (constants or {}).values())):
+        return "a TensorFlowOpLayer has a constant that is no array"
+    return None
+
+
+def _is_numbers(value):
+    return all(map(_is_numbers, value)) if isinstance(value, list) else isinstance(value, (int, float, str))
