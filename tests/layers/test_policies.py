@@ -107,7 +107,8 @@ def test_verify_holds_pure_policies(policy, under, tmp_path):
 
 def test_a_policy_that_is_not_known_is_refused():
     layer = layer_from({"class_name": "Dense", "config": {
-        "name": "d", "units": 2, "dtype": {"class_name": "DTypePolicyMap", "config": {"policy_map": {}}}}})
+        "name": "d", "units": 2, "dtype": {
+            "class_name": "DTypePolicyMap", "config": {"policy_map": {"(d|e)+": "float16"}}}}})
     assert "DTypePolicyMap" in layer.refusal()
 
 

@@ -200,19 +200,76 @@ def test_what_is_not_replayed_says_so():
     assert "of a Conv2D" in layer_from(conv).refusal()
 
 
-def test_attention_with_quantized_parts_is_refused_where_the_file_does_not_say_how(tmp_path):
-    x = keras.Input((4, 6))
-    model = keras.Model(x, keras.layers.MultiHeadAttention(2, 3, name="attention")(x, x))
-    model.quantize("int8")
-    model.save(tmp_path / "model.keras")
-    opened = load(tmp_path / "model.keras")
-    trace = replay(opened, np.ones((2, 4, 6), "float32"))
-    assert "is quantized, which the config does not speak of" in trace.missing["attention"]
-
-
 def test_by_hand():
     # 0x5F holds 15, which is -1, in its low half and 5 in the high one; 0x80 holds 0 and -8.
     np.testing.assert_array_equal(halves(np.array([[0x5F, -128]], "int8"), 3), [[-1, 5, 0]])
     # float8_e4m3fn has 16 and 18 around 17, which goes to the even fraction; and steps of 2⁻⁹ near 0.
     np.testing.assert_array_equal(to_float8(np.array([17, 19, 448, 0.003], "float32")),
                                   np.array([16, 20, 448, 2 * 2**-9], "float32"))
+
+
+def _attending(kind, settings, mode=None):
+    x = keras.Input((4, 6))
+    model = keras.Model(x, kind(**settings)(x, x))
+    rng = np.random.default_rng(3)
+    for weight in model.weights:
+        weight.assign(rng.uniform(-0.8, 0.8, weight.shape))
+    if mode:
+        model.quantize(mode)
+    for weight in model.weights:
+        if mode == "float8" and weight.name in ("inputs_scale", "kernel_scale"):
+            weight.assign(0.01)
+    return model, rng.normal(size=(3, 4, 6)).astype("float32")
+
+
+@pytest.mark.parametrize("mode", ["int8", "int4", "float8"])
+@pytest.mark.parametrize(("kind", "settings"), [
+    (keras.layers.MultiHeadAttention, {"num_heads": 2, "key_dim": 3, "value_dim": 5}),
+    (keras.layers.MultiHeadAttention, {"num_heads": 1, "key_dim": 4, "use_bias": False, "output_shape": (3, 2)}),
+    (keras.layers.GroupQueryAttention, {"head_dim": 3, "num_query_heads": 4, "num_key_value_heads": 2})])
+def test_attention_is_quantized_without_a_word_in_its_config(kind, settings, mode, tmp_path):
+    """No Keras loads these files: what is replayed is held against the model that was saved."""
+    model, x = _attending(kind, settings, mode)
+    theirs = model.predict(x, verbose=0)
+    for ending in ("keras", "h5"):
+        path = tmp_path / f"model.{ending}"
+        model.save(path)
+        opened = load(path)
+        assert opened.ledger.closes and not opened.ledger.unclaimed and not opened.ledger.problems, opened.ledger
+        assert opened.count_params() == model.count_params()
+        assert_close(replay(opened, x).output, theirs, 1e-5)
+
+
+@pytest.mark.parametrize(("ending", "query"), [("keras", "float64"), ("h5", "int8_from_float32")])
+def test_a_map_of_policies_says_of_each_dense_layer_how_it_computes(tmp_path, ending, query):
+    policies = keras.dtype_policies.DTypePolicyMap(default_policy="float32")
+    policies["heads/query"] = keras.dtype_policies.get(query)
+    policies["heads/value"] = keras.DTypePolicy("mixed_bfloat16")
+    x = keras.Input((4, 6))
+    model = keras.Model(x, keras.layers.MultiHeadAttention(2, 3, dtype=policies, name="heads")(x, x))
+    rng = np.random.default_rng(1)
+    for weight in model.weights:
+        if weight.dtype == "int8":
+            weight.assign(rng.integers(-127, 128, weight.shape))
+        else:
+            weight.assign(np.full(weight.shape, 90.0) if "scale" in weight.name else rng.uniform(-1, 1, weight.shape))
+    model.save(tmp_path / f"model.{ending}")
+    opened, given = load(tmp_path / f"model.{ending}"), rng.normal(size=(3, 4, 6)).astype("float32")
+    assert opened.ledger.closes and not opened.ledger.unclaimed and not opened.ledger.problems, opened.ledger
+    assert [part.policy for part in opened["heads"].parts.values()] == [query, "float32", "mixed_bfloat16", "float32"]
+    assert_close(replay(opened, given).output, model.predict(given, verbose=0), 1e-2)
+
+
+def test_a_file_says_that_saving_rounded_what_lora_adds(tmp_path):
+    model, x, layer = agreement._keras_model(DENSE)
+    layer.quantize("int8")
+    with_lora(layer)
+    model.save(tmp_path / "model.keras")
+    opened = load(tmp_path / "model.keras")
+    [note] = opened.notes
+    assert "LoRA was added to its int8 weights and the sum rounded anew" in note
+    loaded = keras.models.load_model(tmp_path / "model.keras").predict(x[0], verbose=0)
+    assert_close(replay(opened, x[0]).output, loaded)
+    assert np.abs(loaded - model.predict(x[0], verbose=0)).max() > 1e-4
+    model.save(tmp_path / "model.h5")
+    assert not load(tmp_path / "model.h5").notes

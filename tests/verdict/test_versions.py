@@ -13,8 +13,8 @@ import weightscope
 MASK = np.array([[True, False, True], [False, False, False]])
 
 
-def as_saved_by(version, path, other):
-    """Return ``other``, a copy of a Keras file that says another version saved it."""
+def as_saved_by(version, path, other, untold=()):
+    """Return ``other``, a copy of a Keras file that says another version saved it, without some settings."""
     if path.suffix == ".h5":
         other.write_bytes(path.read_bytes())
         with h5py.File(other, "r+") as file:
@@ -25,6 +25,9 @@ def as_saved_by(version, path, other):
             data = old.read(name)
             if name == "metadata.json":
                 data = json.dumps({**json.loads(data), "keras_version": version}).encode()
+            if name == "config.json":
+                data = json.dumps(json.loads(data, object_hook=lambda held: {
+                    key: value for key, value in held.items() if key not in untold})).encode()
             new.writestr(name, data)
     return other
 
@@ -48,6 +51,17 @@ def test_verify_is_silent_where_both_mean_the_same(tmp_path):
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save(tmp_path / "new.keras")
     model = weightscope.load(as_saved_by("3.1.1", tmp_path / "new.keras", tmp_path / "old.keras"))
     assert not weightscope.verify(model, np.ones((2, 3), "float32")).notes
+
+
+def test_what_no_keras_reads_otherwise_is_no_difference(tmp_path):
+    """No file before Keras 3.15 tells output_padding: that is said of the file, and is no difference of versions."""
+    keras.Sequential([keras.Input((3, 2)), keras.layers.Conv1DTranspose(2, 3, strides=2)]).save(tmp_path / "new.keras")
+    path = as_saved_by("3.14.1", tmp_path / "new.keras", tmp_path / "old.keras", {"output_padding"})
+    model = weightscope.load(path)
+    assert "Conv1DTranspose without output_padding" in model.notes[0]
+    found = weightscope.verify(model, np.ones((2, 3, 2), "float32"))
+    assert found
+    assert found.notes == model.notes
 
 
 def test_values_recorded_of_the_file_are_held_against_its_own_meaning(tmp_path):

@@ -8,11 +8,13 @@ the layer computes what the Keras that saved it computed. A file of a newer vers
 import re
 
 LAYOUT = "keras3"
+ANY = (10**9,)  # before a version that will not be: what a file says, whatever its version
+_TRANSPOSED = {f"Conv{rank}DTranspose" for rank in (1, 2, 3)}
 _ATTENTION = {"MultiHeadAttention", "GroupedQueryAttention", "GroupQueryAttention"}
 
 
 def reader(keras_version):
-    """Return what reads a serialised layer of this version: ``layer(found, backend, notes)``; None without a rule."""
+    """Return what reads a serialised layer of this version: ``layer(found, backend, notes)``."""
     version = tuple(map(int, re.findall(r"\d+", str(keras_version))[:3]))
     rules = [rule for before, rule in _CHANGES if version < before]
 
@@ -23,7 +25,7 @@ def reader(keras_version):
             found = rule(found, found["class_name"], version, notes)
         return found
 
-    return layer if rules else None
+    return layer
 
 
 def _of_ours(found, **settings):
@@ -39,7 +41,7 @@ def _masked_rows(found, class_name, version, notes):
         return found
     if version < (3, 7) or found["config"].get("dropout") or _asks_scores(found):
         notes[f"{class_name} gives a query whose keys are all masked the mean of the values, not zeros"] = True
-    return _of_ours(found)
+    return _of_ours(found, zero_masked=False)
 
 
 def _asks_scores(found):
@@ -86,6 +88,64 @@ def _take(found, class_name, version, notes):
     return {**found, "config": {**found["config"], "mode": "clip"}}
 
 
+def _cast(found, class_name, version, notes):
+    """From 3.5 on, until 3.10, a graph has an operation where a layer takes another float than comes in."""
+    dtype = found["config"].get("dtype")
+    if class_name != "Cast" or version < (3, 5) or not isinstance(dtype, str):
+        return found
+    if dtype != "bfloat16":
+        return {**found, "module": "keras.src.ops.core"}  # which an .h5 does not tell
+    return {**_of_ours(found), "module": None}  # NumPy has no bfloat16: a layer rounds to it, an operation does not
+
+
+def _int8_order(found, class_name, version, notes):
+    """Before 3.2 a layer quantized to int8 had its bias before its kernel, and Dense a scale of another shape."""
+    return _quantized(found, class_name, "int8", "bias_first")
+
+
+def _int4_packing(found, class_name, version, notes):
+    """Before 3.14 the kernels of int4 were packed along their inputs, with one scale to a unit."""
+    if class_name in _ATTENTION and version >= (3, 12):
+        return _of_ours(found, packs_inputs=True)  # its config does not tell whether it is quantized: its arrays do
+    return _quantized(found, class_name, "int4", "packs_inputs")
+
+
+def _quantized(found, class_name, mode, setting):
+    return _of_ours(found, **{setting: True}) if (
+        class_name in ("Dense", "EinsumDense") and mode + "_from" in _policy(found["config"])) else found
+
+
+def _policy(config):
+    dtype = config.get("dtype")
+    if isinstance(dtype, dict) and isinstance(dtype.get("config"), dict):
+        return f"{dtype['config'].get('mode')}_from_{dtype['config'].get('source_name')}"
+    return str(dtype)
+
+
+def _squared(found, class_name, version, notes):
+    """Before 3.7 ops.dot_product_attention multiplied its logits by themselves, in the place of the scale."""
+    if class_name != "DotProductAttention":
+        return found
+    notes["ops.dot_product_attention squares its logits instead of scaling them"] = True
+    return {**found, "config": {**found["config"], "squared": True}}
+
+
+def _bare_calls(found, class_name, version, notes):
+    """In 3.7 MultiHeadAttention called its dense layers as if they were not quantized."""
+    return _of_ours(found, calls_bare=True) if class_name == "MultiHeadAttention" and version >= (3, 7) else found
+
+
+def _spare(found, class_name, version, notes):
+    """Before 3.15 output_padding was not written into a config: any Keras 3 loads the layer without it."""
+    config = found["config"]
+    strides = config.get("strides", 1)
+    if class_name in _TRANSPOSED and "output_padding" not in config and strides not in (1, [1], [1, 1], [1, 1, 1]):
+        notes[f"{class_name} without output_padding, which the file does not tell: so Keras loads it"] = True
+    return found
+
+
 _CHANGES = (
-    ((3, 3), _take), ((3, 4), _one_hot), ((3, 8), _random_crop), ((3, 10), _masked_rows), ((3, 12), _discretization),
+    ((3, 2), _int8_order), ((3, 3), _take), ((3, 4), _one_hot), ((3, 7), _squared), ((3, 8), _random_crop),
+    ((3, 8), _bare_calls), ((3, 10), _cast), ((3, 10), _masked_rows), ((3, 12), _discretization),
+    ((3, 14), _int4_packing), (ANY, _spare),
 )

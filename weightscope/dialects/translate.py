@@ -22,8 +22,7 @@ def _rules(keras_version):
     major = str(keras_version or "2").split(".")[0]
     if major in ("0", "1", "2"):
         return (keras2.layer,) if major == "2" else (keras1.layer, keras2.layer)
-    newest = keras3.reader(keras_version) if major == "3" else None
-    return (newest,) if newest else ()
+    return (keras3.reader(keras_version),) if major == "3" else ()
 
 
 def _translated(value, rules, backend, notes):

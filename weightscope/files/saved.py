@@ -56,6 +56,7 @@ class Saved:
     ``objects``          checkpoints: for each object that TensorFlow tracks, its children by name, and its array; the
                          first is the model
     ``architecture``     the path of another file that the configuration is from
+    ``bind``             legacy formats: what decides where order and names contradict each other, if that was asked for
     ``others``           what else is in the file, and is no array of numbers: name → what it is, in words
     """
 
@@ -72,6 +73,7 @@ class Saved:
     assets: dict[str, Callable[[], bytes]] = field(default_factory=dict)
     objects: list[tuple[dict[str, int], str | None]] | None = None
     architecture: str | None = None
+    bind: str | None = None
     others: dict[str, str] = field(default_factory=dict)
     _names: Callable[[], dict[str, str]] = field(default=dict, repr=False)
     _close: Callable[[], None] = field(default=lambda: None, repr=False)

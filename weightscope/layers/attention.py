@@ -5,7 +5,6 @@ import functools
 import numpy as np
 
 from weightscope.kernels.activations import softmax
-from weightscope.kernels.adding import added
 from weightscope.kernels.attention import (
     additive_scores,
     attention_scores,
@@ -15,7 +14,8 @@ from weightscope.kernels.attention import (
     sliding_window_mask,
 )
 from weightscope.kernels.convolve import working_dtype
-from weightscope.model.layer import Activation, Layer, Weight, keras_layer
+from weightscope.layers.attention_projection import Projection
+from weightscope.model.layer import Layer, Weight, keras_layer
 
 
 class Scored(Layer):
@@ -119,32 +119,6 @@ class AdditiveAttention(Scored):
         return additive_scores(query, key, lambda x: np.tanh(x) @ scale)
 
 
-class Projection(Layer):
-    """A dense layer inside an attention layer (Keras' EinsumDense): sums the last axes of x against a kernel."""
-
-    formula = "y = activation(x · kernel + bias)"
-    words: str  # the kernel's axes
-    contracted: int = 1  # how many of them are summed over
-    activation: Activation = "linear"
-    use_bias: bool = True
-
-    def __init__(self, config, name):
-        super().__init__(config, name)
-        self.class_name = "EinsumDense"
-
-    def weight_specs(self):
-        yield Weight("kernel", self.words)
-        if self.use_bias:
-            yield Weight("bias", " ".join(self.words.split()[self.contracted:]))
-
-    def forward(self, x, kernel, bias=None):
-        work = working_dtype(x)
-        y = np.tensordot(x.astype(work, copy=False), kernel.astype(work, copy=False), self.contracted)
-        if bias is not None:
-            y = added(y, bias)
-        return self.activation(y).astype(x.dtype, copy=False)
-
-
 class MultiHead(Layer):
     """The base of attention in several heads; ``heads`` says what a head is called in each projection."""
 
@@ -160,10 +134,19 @@ class MultiHead(Layer):
     sliding_window: "int | None" = None
     zero_masked = True  # whether a query whose keys are all masked gets zeros, where Keras does not fuse
 
-    def projection(self, name, words, contracted=1, activation="linear"):
-        """Return one dense layer of this attention layer, with its dtype."""
-        return self.sub_layer(Projection, name=name, words=words, contracted=contracted, use_bias=self.use_bias,
-                              activation=activation)
+    packs_inputs = False  # whether int4 kernels are packed along their inputs
+    calls_bare = False  # whether the dense layers are called as if they were not quantized
+
+    def projection(self, name, words, columns, contracted=1, activation="linear"):
+        """Return one dense layer of this attention layer, with its dtype; ``columns``: the sizes that it makes."""
+        return self.sub_layer(Projection, name=name, words=words, columns=columns, contracted=contracted,
+                              use_bias=self.use_bias, activation=activation, packs_inputs=self.packs_inputs,
+                              called_bare=self.calls_bare)
+
+    @property
+    def rounds_to(self):
+        """What its dense layers round their inputs to, or None."""
+        return next(filter(None, (part.rounds_to for part in self.parts.values())), None)
 
     def part(self, name):
         """Return the dense layer ``name``, under whichever attribute Keras keeps it."""
@@ -234,14 +217,16 @@ class MultiHeadAttention(MultiHead):
     attention_axes: "int | tuple | None" = None
 
     def sub_layers(self):
-        found = {"query_dense": self.projection("query", "in num_heads key_dim"),
-                 "key_dense": self.projection("key", "in num_heads key_dim")}
+        heads = self.num_heads, -1
+        found = {"query_dense": self.projection("query", "in num_heads key_dim", heads),
+                 "key_dense": self.projection("key", "in num_heads key_dim", heads)}
         if self.use_gate:
-            found["_gate_dense"] = self.projection("gate", "in num_heads value_dim", activation="sigmoid")
-        found["value_dense"] = self.projection("value", "in num_heads value_dim")
+            found["_gate_dense"] = self.projection("gate", "in num_heads value_dim", heads, activation="sigmoid")
+        found["value_dense"] = self.projection("value", "in num_heads value_dim", heads)
         outputs = self._output_shape()
         words = "out" if len(outputs) < 2 else " ".join(f"out_{axis + 1}" for axis in range(len(outputs)))
-        found["output_dense"] = self.projection("attention_output", f"num_heads value_dim {words}", 2)
+        found["output_dense"] = self.projection(
+            "attention_output", f"num_heads value_dim {words}", outputs if len(outputs) > 1 else (-1,), 2)
         return found
 
     def _output_shape(self):
@@ -286,12 +271,13 @@ class GroupedQueryAttention(MultiHead):
     num_key_value_heads: int
 
     def sub_layers(self):
-        query, shared = "in num_query_heads head_dim", "in num_key_value_heads head_dim"
-        found = {"_query_dense": self.projection("query", query), "_key_dense": self.projection("key", shared)}
+        query = "in num_query_heads head_dim", (self.num_query_heads, self.head_dim)
+        shared = "in num_key_value_heads head_dim", (self.num_key_value_heads, self.head_dim)
+        found = {"_query_dense": self.projection("query", *query), "_key_dense": self.projection("key", *shared)}
         if self.use_gate:
-            found["_gate_dense"] = self.projection("gate", query, activation="sigmoid")
-        found["_value_dense"] = self.projection("value", shared)
-        found["_output_dense"] = self.projection("attention_output", "num_query_heads head_dim out", 2)
+            found["_gate_dense"] = self.projection("gate", *query, activation="sigmoid")
+        found["_value_dense"] = self.projection("value", *shared)
+        found["_output_dense"] = self.projection("attention_output", "num_query_heads head_dim out", (-1,), 2)
         return found
 
     def shape(self, query, value, key=None, return_attention_scores=False):

@@ -52,7 +52,7 @@ def _keras2():
 
 
 def _keras3():
-    from weightscope.layers.keras3 import core  # noqa: F401
+    from weightscope.layers.keras3 import core, quantized  # noqa: F401
 
 
 def _operations():

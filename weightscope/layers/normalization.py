@@ -116,6 +116,13 @@ class LayerNormalization(Uncast):
         if self.rms_scaling:
             self.formula = self.formula_rms_scaling
 
+    def learn(self, kept):
+        """Take a missing beta for ``rms_scaling``, which the configs of Keras before 3.4 do not tell."""
+        if "rms_scaling" in self.config or not (self.center and self.scale) or len(kept) != 1:
+            return False
+        self.begin_again(rms_scaling=True)
+        return True
+
     def weight_specs(self):
         words = _axis_words(self.axis)
         if self.scale or self.rms_scaling:

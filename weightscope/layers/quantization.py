@@ -46,6 +46,14 @@ class LowRank(Layer):
         shape = self.adapted_shape()
         return shape and ((self.lora_rank, shape[-1]) if which else (*shape[:-1], self.lora_rank))
 
+    def learn(self, kept):
+        """Take the rank of LoRA from its matrices: the configs of Keras before 3.2 do not tell it."""
+        thin = kept.get(f"lora_{self.adapted}_b")
+        if thin is None or self.lora_rank or not thin.shape:
+            return False
+        self.begin_again(lora_rank=thin.shape[0])
+        return True
+
     def formula_lines(self):
         """Return the lines that LoRA adds to the formula."""
         name = self.adapted
@@ -179,7 +187,17 @@ class Quantized(LowRank):
 
 
 class QuantizedKernel(Quantized):
-    """The base of Dense and EinsumDense: a product with a kernel, and a bias."""
+    """The base of Dense and EinsumDense: a product with a kernel, and a bias.
+
+    ``packs_inputs``: whether int4 numbers are packed along the inputs, as before Keras 3.14; their inputs are then
+    quantized, and divided by one scale to a unit, as for int8.
+    """
+
+    packs_inputs = False
+
+    @property
+    def quantizes_inputs(self):
+        return self.mode == "int8" or (self.packs_inputs and self.whole)
 
     def product(self, x, contract, kernel, axes=-1, lora=None, **beside):
         """Return ``contract(x, kernel)`` as the mode of quantization has it.
@@ -194,7 +212,8 @@ class QuantizedKernel(Quantized):
             return contract(x, kernel)
         given, scale = (x, None) if self.grouped else self.inputs_in_few_bits(x, axes)
         scale = None if scale is None else self.beside_output(scale)
-        if self.mode == "int8":
+        if self.mode == "int8" or self.packs_inputs:
+            kernel = kernel if self.mode == "int8" else self.unpacked(kernel, x.shape)
             y = whole_product(contract, given, kernel) if scale is not None else contract(x, kernel.astype(x.dtype))
             scale = beside["kernel_scale"] if scale is None else self.as_computed(scale * beside["kernel_scale"])
         else:
@@ -208,6 +227,10 @@ class QuantizedKernel(Quantized):
         if kernel_zero is None:
             return self.as_computed(whole.astype(kernel_scale.dtype) / kernel_scale)
         return from_groups(whole, kernel_scale, kernel_zero, g_idx, self.as_computed)
+
+    def unpacked(self, kernel, x):
+        """Return an int4 kernel of which two numbers along the inputs are in a byte; ``x``: the input's shape."""
+        return halves(kernel, x[-1], 0)
 
     def unfolded(self, kernel, x):
         """Return an int4 kernel, which is kept as a matrix, in the axes of the equation; ``x``: the input's shape."""

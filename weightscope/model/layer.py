@@ -22,6 +22,7 @@ from weightscope.model.user_code import described, is_of_user
 from weightscope.model.weight import Weight
 
 if TYPE_CHECKING:
+    from weightscope.files.saved import Stored
     from weightscope.model.arrays import Array
 
 LayerClass = TypeVar("LayerClass", bound="type[Layer]")
@@ -144,7 +145,7 @@ class Layer(Runs, Refuses, Shown):
         self.module: str | None = None
         self.build_config: dict[str, Any] = {}
         self.parts: dict[str, Layer] = {}
-        self.policy: str = settings.policy_name(config.get("dtype"))
+        self.policy: str = settings.policy_name(settings.of_path(config.get("dtype"), self.name))
         self.compute_dtype: str | None = settings.compute_dtype(self.policy)
         self.trainable = bool(config.get("trainable", True))
         self._read_settings()
@@ -169,7 +170,8 @@ class Layer(Runs, Refuses, Shown):
         ``options``: its settings by Keras' names; sizes such as ``units`` may be left out, its weights tell them. Its
         dtype is this layer's, unless ``dtype`` gives another. Raises Unreadable for settings that it cannot have.
         """
-        config = PartConfig({"dtype": self.config.get("dtype"), "trainable": self.trainable, **options})
+        dtype = settings.of_path(self.config.get("dtype"), f"{self.name}/{options.get('name')}")
+        config = PartConfig({"dtype": dtype, "trainable": self.trainable, **options})
         found = layer_from({"class_name": kind, "config": config}) if isinstance(kind, str) else kind(config, "")
         found.name = options.get("name") or ""  # without one, that of the attribute
         return found
@@ -200,6 +202,20 @@ class Layer(Runs, Refuses, Shown):
             ``mask``: booleans (batch, steps), or None.
             """
             return mask
+
+    def learn(self, kept: Mapping[str, Stored]) -> bool:
+        """Take from the arrays in the file what its config does not tell of this layer; return whether that is new.
+
+        ``kept``: the arrays beside each other that are its own, by name (``kernel``), or by number where the file has
+        numbers. It is asked where they are not those that the config speaks of.
+        """
+        return False
+
+    def begin_again(self, **settings: Any) -> None:
+        """Be built once more, with other settings than the file's config has."""
+        told = self.class_name, self.module, self.build_config
+        self.__init__({**self.config, **settings}, self.name)  # type: ignore[misc]
+        self.class_name, self.module, self.build_config = told
 
     # Plumbing.
 

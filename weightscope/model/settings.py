@@ -102,12 +102,34 @@ def _short(value):
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+def of_path(dtype, path):
+    """Return the dtype policy that is meant for the layer at ``path``: of a map (Keras' DTypePolicyMap) the one there.
+
+    ``dtype``: as a config gives it. A map holds policies by paths, or by parts of paths; it stays as it is, and so is
+    no policy that is known, where several would do or a regular expression says which.
+    """
+    config = dtype.get("config") if isinstance(dtype, dict) and dtype.get("class_name") == "DTypePolicyMap" else None
+    if not isinstance(config, dict):
+        return dtype
+    held = config.get("policy_map") if isinstance(config.get("policy_map"), dict) else {}
+    fitting = [path] if path in held else [key for key in held if _is_plain(key) and key in path]
+    if len(fitting) > 1 or not all(map(_is_plain, held)):
+        return dtype
+    return held[fitting[0]] if fitting else config.get("default_policy")
+
+
+def _is_plain(key):
+    return re.fullmatch(r"[\w/ -]*", key) is not None
+
+
 def policy_name(dtype):
     """Return the name of a dtype policy as a config gives it: a string, None, or a serialised policy object."""
     if isinstance(dtype, dict):
         config = dtype.get("config") if isinstance(dtype.get("config"), dict) else {}
-        quantized = f"{config.get('mode')}_from_{config.get('source_name')}"  # Keras' QuantizedDTypePolicy
-        dtype = quantized if "mode" in config else config.get("name") or str(dtype.get("class_name"))
+        if "mode" in config:  # Keras' QuantizedDTypePolicy; in a map without a default, the source is Keras' own one
+            dtype = f"{config['mode']}_from_{config.get('source_name') or 'float32'}"
+        else:
+            dtype = config.get("name", str(dtype.get("class_name")))
     if dtype is None:
         return "float32"
     return dtype if isinstance(dtype, str) else _short(dtype)

@@ -1,9 +1,10 @@
 """Which stored array is which weight: by path in Keras 3's layout, by order in the legacy one; and the ledger."""
 
 import re
+from itertools import count
 
 from weightscope.files.saved import Ledger
-from weightscope.model.layer import Unknown
+from weightscope.model.layer import Layer, Unknown
 from weightscope.model.model import Model
 from weightscope.model.structure import snake_case
 from weightscope.model.weight import Copy
@@ -65,12 +66,24 @@ def _bind_folder(layer, folder, free, folders):
     if isinstance(layer, Unknown):
         _claim_all(layer, folder, free)
         return
+    if type(layer).learn is not Layer.learn:
+        kept = {path.rpartition("/")[2]: free[path] for path in _numbered(_join(folder, "vars"), free)}
+        if len(kept) != sum(weight.tracked for weight in layer.saved_order()):
+            layer.learn(kept)
     for weight, path in _own_places(layer, folder):
         take(weight, path, free)
     for attribute, part in _attributes(layer):
         inner = _join(folder, attribute)
         private = _join(folder, "_" + attribute)  # as tf_keras names some
         _bind_folder(part, private if inner not in folders and private in folders else inner, free, folders)
+
+
+def _numbered(folder, free):
+    """Yield ``folder/0``, ``folder/1``, … as far as there are such arrays."""
+    for number in count():
+        if f"{folder}/{number}" not in free:
+            return
+        yield f"{folder}/{number}"
 
 
 def _own_places(layer, folder):

@@ -3,7 +3,7 @@
 from weightscope.model.layer import Unknown
 from weightscope.model.weight import named
 from weightscope.opening import legacy_order
-from weightscope.opening.claiming import claim_raw, take
+from weightscope.opening.claiming import claim_raw, leaf_name, take
 from weightscope.opening.legacy_names import by_names, unit_of_each
 
 
@@ -21,6 +21,9 @@ def bind_in_order(model, saved, free, ledger, by):
             continue
         entries = ordered(layer)
         found = _placed(entries, group, paths, saved.arrays, ledger, by)
+        if found is None and _learn(layer, paths, saved.arrays):
+            entries = ordered(layer)
+            found = _placed(entries, group, paths, saved.arrays, ledger, by)
         if found is None:
             ledger.problems.append(f"layer {layer.name!r} ({layer.class_name}) expects {len(entries)} weights, its"
                                    f" group in the file holds {len(paths)} arrays that do not fit them")
@@ -28,6 +31,15 @@ def bind_in_order(model, saved, free, ledger, by):
             continue
         for entry, path in zip(entries, found):
             take(entry.weight, path, free)
+
+
+def _learn(layer, paths, arrays):
+    """Let a layer, and all inside it, learn from the arrays under their names; return whether anything is new."""
+    new = []
+    for part in layer.with_parts():
+        own = paths if part is layer and not layer.parts else [path for path in paths if part.name in path.split("/")]
+        new.append(part.learn({leaf_name(path): arrays[path] for path in own}))
+    return any(new)
 
 
 def _placed(entries, group, paths, arrays, ledger, by):
@@ -92,10 +104,10 @@ def _groups(model, order, ordered, arrays, ledger, by):
     """Pair the model's layers with the file's groups: in order, as Keras does, held against their names."""
     holding = [layer for layer in model.layers if [*layer.all_weights()]]
     in_order = list(zip(holding, order))
+    if [layer.name for layer in holding] == list(order):
+        return in_order
     fits = len(holding) == len(order) and all(
         len(ordered(layer)) == len(order[group]) for layer, group in in_order)
-    if fits and all(layer.name == group for layer, group in in_order):
-        return in_order
     if {layer.name for layer in holding} != set(order):
         return in_order if fits else _by_name_and_order(model, order)
     told = [(layer, layer.name) for layer in holding]

@@ -6,6 +6,7 @@ from weightscope.dialects.translate import translate
 from weightscope.errors import Unreadable, WeightscopeError
 from weightscope.files.read import read, read_architecture
 from weightscope.layers import families
+from weightscope.layers.quantization import Quantized
 from weightscope.model.layer import Layer, Unknown, layer_from
 from weightscope.model.model import Model
 from weightscope.model.running import MISFITS
@@ -31,22 +32,23 @@ def load(path: str | PathLike[str], architecture: str | PathLike[str] | None = N
         if architecture is not None:
             saved.take_config(read_architecture(architecture))
         saved.keras_version, saved.backend = keras_version or saved.keras_version, backend or saved.backend
-        return _model_of(saved, bind)
+        saved.bind = bind
+        return _model_of(saved)
     except RecursionError:
         raise Unreadable(f"{path}: the layers of its config are nested too deeply") from None
     except WeightscopeError as error:
         raise type(error)(f"{path}: {error}") from error
 
 
-def _model_of(saved, bind):
+def _model_of(saved):
     config, notes = translated(saved)
     model = build(config) if config else Loose.from_arrays(saved)
     if isinstance(model, Unknown):
         model = Loose.from_arrays(saved, model)
-    model.comes_from(saved, binding.bind(model, saved, bind))
+    model.comes_from(saved, binding.bind(model, saved, saved.bind))
     if isinstance(model, Loose):
         _infer_layers(model, saved.names)
-    model.notes = [*_introduced(notes, saved), *_inferred_input(model), *model.ledger.notes]
+    model.notes = [*_introduced(notes, saved), *_merged(model), *_inferred_input(model), *model.ledger.notes]
     if saved.architecture:
         _check_fit(model)
     return model
@@ -55,6 +57,15 @@ def _model_of(saved, bind):
 def _infer_layers(model, names):
     for layer in model.layers:
         inferring.infer(layer, [names[layer.name]] if layer.name in names else [])
+
+
+def _merged(model):
+    """Say of layers in few bits with LoRA which values they have: saving a .keras rounds their sums once more."""
+    if model.saved.order is not None:
+        return []
+    return [f"layer {layer.name!r} ({layer.class_name}): LoRA was added to its {layer.mode} weights and the sum rounded"
+            " anew when it was saved: replayed is what Keras loads, which the model that was saved only came near to"
+            for layer in model.with_parts() if isinstance(layer, Quantized) and layer.whole and layer.lora_rank]
 
 
 def _inferred_input(model):

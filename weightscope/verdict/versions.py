@@ -4,7 +4,6 @@ from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
-from weightscope.dialects import keras3
 from weightscope.errors import NotReplayable, Unreadable
 from weightscope.model.structure import flatten
 from weightscope.opening.load import load
@@ -18,13 +17,16 @@ def as_judged(model, referee):
     Recorded values are those of the file's own Keras as far as anybody knows, so they are held against its meaning.
     """
     saved = model.saved
-    if not isinstance(referee, Reference) or referee.kind == "tf_keras" or not keras3.reader(saved.keras_version):
+    if not (isinstance(referee, Reference) and referee.kind != "tf_keras" and str(saved.keras_version)[:2] == "3."):
         return model
     try:
-        judged = load(saved.path, saved.architecture, version("keras"), saved.backend)
+        newest = version("keras")
+        if newest == saved.keras_version:
+            return model
+        judged = load(saved.path, saved.architecture, newest, saved.backend, saved.bind)
     except (PackageNotFoundError, Unreadable):
         return model
-    if judged.notes == model.notes:
+    if _told(judged) == _told(model):
         judged.saved.close()
         return model
     return judged
@@ -37,9 +39,14 @@ def meanings(model, judged, inputs):
     """
     if judged is model:
         return []
-    told = "; ".join(note.partition("read as: ")[2] or note for note in model.notes if note not in judged.notes)
+    told = "; ".join(note for note in _told(model) if note not in _told(judged))
     return [f"Keras {model.saved.keras_version}, which saved the file, meant something else than Keras"
             f" {judged.saved.keras_version}: {told}; {_outputs_apart(model, judged, inputs)}"]
+
+
+def _told(model):
+    """Return the notes of a model, without the version that they begin with."""
+    return [note.partition("read as: ")[2] or note for note in model.notes]
 
 
 def _outputs_apart(model, judged, inputs):

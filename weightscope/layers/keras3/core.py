@@ -5,7 +5,7 @@ import numpy as np
 from weightscope.kernels.activations import softmax
 from weightscope.kernels.resize import resize
 from weightscope.layers import activations, attention, images, preprocessing
-from weightscope.model.layer import keras_layer
+from weightscope.model.layer import Layer, keras_layer
 
 
 @keras_layer
@@ -27,20 +27,27 @@ class Softmax(activations.Softmax):
         return np.exp(x - (np.log(np.exp(x - largest).sum(axis=axes, keepdims=True)) + largest))
 
 
-@keras_layer
-class MultiHeadAttention(attention.MultiHeadAttention):
-    """Attention in several heads; a query whose keys are all masked gets the mean of the values (3.9)."""
+class OlderAttention(attention.MultiHead):
+    """Attention in several heads: without ``zero_masked`` (3.9) a query of masked keys gets the mean of the values.
+
+    ``packs_inputs``: quantized to int4, its kernels are packed along the inputs (3.13); ``calls_bare`` (3.7): its dense
+    layers take the numbers of a quantized kernel for the kernel.
+    """
 
     layout = "keras3"
-    zero_masked = False
+    zero_masked: bool = True
+    packs_inputs: bool = False
+    calls_bare: bool = False
 
 
 @keras_layer
-class GroupedQueryAttention(attention.GroupedQueryAttention):
-    """Attention with shared heads; a query whose keys are all masked gets the mean of the values (3.9)."""
+class MultiHeadAttention(OlderAttention, attention.MultiHeadAttention):
+    """Attention in several heads, as older versions had it."""
 
-    layout = "keras3"
-    zero_masked = False
+
+@keras_layer
+class GroupedQueryAttention(OlderAttention, attention.GroupedQueryAttention):
+    """Attention whose query heads share the heads of key and value, as older versions had it."""
 
 
 @keras_layer
@@ -48,6 +55,19 @@ class GroupQueryAttention(GroupedQueryAttention):
     """GroupedQueryAttention under the name by which Keras exports it."""
 
     stored_as = "GroupedQueryAttention"
+
+
+@keras_layer
+class Cast(Layer):
+    """Rounds to another float: what Keras 3.5 to 3.9 put into the graphs of mixed models, before the layers."""
+
+    layout = "keras3"
+    is_operation = True
+    rounding = "none"
+    formula = "y = x as dtype"
+
+    def forward(self, x):
+        return self.as_computed(x)
 
 
 @keras_layer

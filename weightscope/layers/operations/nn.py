@@ -164,8 +164,8 @@ def _shape_of_attention(query, key, value, *_, **__):
 
 @operation(shape=_shape_of_attention, finest="float32")
 def dot_product_attention(query, key, value, bias=None, mask=None, scale=None, is_causal=False, flash_attention=None,
-                          attn_logits_soft_cap=None):  # fmt: skip
-    """y = softmax(query · key · scale + bias, where the mask allows) · value, head by head"""
+                          attn_logits_soft_cap=None, squared=False):  # fmt: skip
+    """y = softmax(query · key · scale + bias, where the mask allows) · value, head by head; squared: (query · key)²"""
     # Arrays are (batch, steps, heads, channels). Keras' TensorFlow backend ignores attn_logits_soft_cap.
     query, key, value = together(query, key, value)
     groups = query.shape[2] // key.shape[2] if query.shape[2] > key.shape[2] > 1 else 1
@@ -173,7 +173,7 @@ def dot_product_attention(query, key, value, bias=None, mask=None, scale=None, i
     query, key, value = (np.swapaxes(x, 1, 2) for x in (query, key, value))
     scale = 1 / np.sqrt(np.float32(key.shape[-1])) if scale is None else scale
     logits = _wide(contracted(np.matmul, query, np.swapaxes(key, -1, -2)))
-    logits = logits * logits.dtype.type(scale)
+    logits = logits * (logits if squared else logits.dtype.type(scale))
     if bias is not None:
         logits = logits + tensor(bias, logits.dtype.name)
     allowed = np.ones(logits.shape[-2:], bool)
