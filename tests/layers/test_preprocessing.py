@@ -3,11 +3,14 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from agreement import Case, agrees_with_keras, cases
 from side_by_side import adapted, agree_side_by_side
 
 from weightscope.errors import NotReplayable
 from weightscope.model.layer import layer_from
+from weightscope.opening.load import load
+from weightscope.replaying.replay import predict
 
 pytestmark = pytest.mark.keras
 
@@ -126,3 +129,20 @@ def test_by_hand():
     encoding = {"name": "c", "num_tokens": 3, "output_mode": "count"}
     encoding = layer_from({"class_name": "CategoryEncoding", "config": encoding})
     np.testing.assert_array_equal(encoding(np.array([[0, 2, 2]])), [[1, 0, 2]])
+
+
+def test_what_a_feature_space_puts_between_its_layers(tmp_path):
+    kinds = keras.utils.FeatureSpace
+    space = kinds({"a": kinds.float(), "b": kinds.integer_categorical(), "c": kinds.float_rescaled(0.5)}, "concat")
+    data = {"a": FLOATS[:, 0, 0], "b": WHOLE[:, 0], "c": FLOATS[:, 0, 1]}
+    space.adapt(tf.data.Dataset.from_tensor_slices(data))
+    encoded = space.get_encoded_features()
+    model = keras.Model(space.get_inputs(), [encoded, keras.layers.Dense(2)(encoded)])
+    assert {"TFDConcat", "TFDIdentity"} <= {type(layer).__name__ for layer in model.layers}
+    model.save(tmp_path / "model.keras")
+    x = {name: column[:, None] for name, column in data.items()}
+    for ours, theirs in zip(predict(load(tmp_path / "model.keras"), x), model.predict(x, verbose=0), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+        assert ours.dtype == theirs.dtype
+    cast = layer_from({"class_name": "TFDCast", "config": {"name": "c", "dtype": "float32"}})
+    assert cast(WHOLE).dtype == np.float32 and (cast(WHOLE) == WHOLE).all()  # of earlier versions of Keras 3

@@ -88,6 +88,7 @@ def bring_all():
         applications,
         audio,
         convolutional_transpose,
+        feature_space,
         images,
         images_random,
         index_lookup,

@@ -6,6 +6,7 @@ import numpy as np
 
 from weightscope.errors import Unreadable
 from weightscope.kernels.adding import added
+from weightscope.layers.operations.dtypes import together
 from weightscope.model.layer import Layer, keras_layer
 
 
@@ -172,7 +173,7 @@ class Concatenate(Layer):
         return np.any(np.concatenate(masks, axis=self.axis), axis=-1)
 
     def forward(self, x):
-        return np.concatenate(x, axis=self.axis)
+        return np.concatenate(together(*x), axis=self.axis)
 
 
 def _like(x, mask):

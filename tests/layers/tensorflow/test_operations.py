@@ -15,6 +15,17 @@ tf = pytest.importorskip("tensorflow")
 families.bring_all()
 RNG = np.random.default_rng(0)
 
+SIGNAL = tf.signal
+
+
+def whole(x):
+    return tf.cast(tf.minimum(tf.abs(x), 2.0), "int32")
+
+
+def flat(images):
+    return tf.reshape(images, (-1, 192))
+
+
 CALLS = {
     "add": lambda x, y, images: x + y,
     "sub": lambda x, y, images: x - 1.5,
@@ -124,6 +135,26 @@ CALLS = {
     "acts": lambda x, y, images: K.activations.hard_sigmoid(x) + K.activations.softsign(y),
     "abs": lambda x, y, images: abs(x),
     "eq": lambda x, y, images: tf.cast(tf.equal(x, x), "float32"),
+    "gatherb": lambda x, y, images: tf.gather(x, whole(y[:, :, :3]), axis=2, batch_dims=2),
+    "gatherb1": lambda x, y, images: tf.gather(x, whole(y[:, :, 0]), batch_dims=1),
+    "gatherb-1": lambda x, y, images: tf.gather(x[:, :, 0], whole(y[:, :, 0]), batch_dims=-1),
+    "gathernd": lambda x, y, images: tf.gather_nd(x, whole(y[:, :, :2]), batch_dims=1),
+    "stft": lambda x, y, images: tf.abs(SIGNAL.stft(flat(images), 16, 9)),
+    "stftpad": lambda x, y, images: tf.math.real(SIGNAL.stft(flat(images), 15, 7, fft_length=20, pad_end=True)),
+    "stftwindow": lambda x, y, images: tf.math.imag(SIGNAL.stft(flat(images), 16, 9, window_fn=SIGNAL.hamming_window)),
+    "istft": lambda x, y, images: SIGNAL.inverse_stft(SIGNAL.stft(flat(images), 16, 9), 16, 9),
+    "frame": lambda x, y, images: SIGNAL.frame(x, 3, 2),
+    "framepad": lambda x, y, images: SIGNAL.frame(x, 3, 2, pad_end=True, pad_value=2.0, axis=1),
+    "framewide": lambda x, y, images: SIGNAL.frame(x, 2, 5, pad_end=True),
+    "overlap": lambda x, y, images: SIGNAL.overlap_and_add(x, 4),
+    "fft": lambda x, y, images: tf.math.angle(SIGNAL.fft(tf.complex(x, y))),
+    "ifft": lambda x, y, images: tf.math.real(tf.math.conj(SIGNAL.ifft(tf.cast(x, tf.complex64)))),
+    "fft2d": lambda x, y, images: tf.math.real(SIGNAL.fft2d(tf.complex(x, y))) / 9.0,
+    "ifft2d": lambda x, y, images: tf.math.imag(SIGNAL.ifft2d(tf.complex(x, y))),
+    "mfcc": lambda x, y, images: SIGNAL.mfccs_from_log_mel_spectrograms(x),
+    "dctcut": lambda x, y, images: SIGNAL.dct(x, 2, n=4) + SIGNAL.dct(y, 2, n=9)[:, :, :4],
+    **{f"dct{kind}{norm}": lambda x, y, images, kind=kind, norm=norm: SIGNAL.dct(x, kind, norm=norm)
+       + SIGNAL.idct(y, kind, norm=norm) for kind in (1, 2, 3, 4) for norm in (None, "ortho")[:1 if kind == 1 else 2]},
 }
 
 

@@ -148,17 +148,28 @@ def _convert_to_tensor(value, dtype=None, dtype_hint=None):
 @function("gather", "gather_v2", "GatherV2")
 def _gather(params, indices, validate_indices=None, axis=None, batch_dims=0):
     """y = the slices of x at the indices along axis"""
-    if batch_dims:
-        raise NotReplayable("batch_dims of a gather is not replayed")
-    return np.take(params, np.asarray(indices).astype("int64"), axis or 0)
+    params, indices = np.asarray(params), np.asarray(indices).astype("int64")
+    batch_dims = batch_dims % indices.ndim if batch_dims else 0
+    axis = batch_dims if axis is None else axis % params.ndim
+    return _batch_by_batch(lambda x, places: np.take(x, places, axis - batch_dims), params, indices, batch_dims)
 
 
 @function("gather_nd", "GatherNd")
-def _gather_nd(params, indices, batch_dims=0):
+def _gather_nd(params, indices, batch_dims=0, bad_indices_policy=""):
     """y = the values of x at the indices"""
-    if batch_dims:
-        raise NotReplayable("batch_dims of a gather_nd is not replayed")
-    return np.asarray(params)[tuple(np.moveaxis(np.asarray(indices), -1, 0))]
+    if bad_indices_policy not in ("", None, "DEFAULT"):
+        raise NotReplayable(f"bad_indices_policy {bad_indices_policy!r} of a gather_nd is not replayed")
+    params, indices = np.asarray(params), np.asarray(indices)
+    return _batch_by_batch(lambda x, places: x[tuple(np.moveaxis(places, -1, 0))], params, indices, batch_dims)
+
+
+def _batch_by_batch(pick, params, indices, batch_dims):
+    """Return what ``pick`` takes of ``params`` by ``indices``, for each place of their first axes by itself."""
+    if not batch_dims:
+        return pick(params, indices)
+    front = np.broadcast_shapes(params.shape[:batch_dims], indices.shape[:batch_dims])
+    found = [pick(params[place], indices[place]) for place in np.ndindex(*front)]
+    return np.stack(found).reshape(*front, *found[0].shape)
 
 
 @function("one_hot", "OneHot")

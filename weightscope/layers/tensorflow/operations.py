@@ -7,7 +7,7 @@ import numpy as np
 
 from weightscope.errors import NotReplayable
 from weightscope.layers.operations.table import Operation
-from weightscope.layers.tensorflow import arranging, elementwise, nn, reductions  # noqa: F401  (they fill the table)
+from weightscope.layers.tensorflow import arranging, elementwise, nn, reductions, signal  # noqa: F401  (they fill the table)
 from weightscope.layers.tensorflow.table import function_of
 from weightscope.model.layer import keras_layer
 
