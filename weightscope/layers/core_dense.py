@@ -45,6 +45,19 @@ def _last_with_first(x, kernel):
     return np.tensordot(x, kernel, 1)
 
 
+class BeforeDots(Weight):
+    """A weight with an axis of size 1 for each that the dots behind its words stand for, as many as the file has."""
+
+    def axis_words(self):
+        """Return the words, and ``1`` for each stored axis behind them."""
+        words = self.axes.split()
+        return words if self.shape is None else words + ["1"] * (len(self.shape) - len(words))
+
+    def fits(self, shape):
+        """Tell whether an array may be this weight: one of its axes, and others of size 1."""
+        return len(shape) >= len(self.axes.split()) and set(shape[len(self.axes.split()):]) <= {1}
+
+
 @keras_layer
 class EinsumDense(QuantizedKernel):
     """A dense layer whose sum runs as an Einstein equation says."""
@@ -79,7 +92,8 @@ class EinsumDense(QuantizedKernel):
         if self.bias_axes:
             output = self.terms()[2].replace("...", "")
             first = min((output.find(axis) for axis in self.bias_axes if axis in output), default=0)
-            yield Weight("bias", " ".join(axis if axis in self.bias_axes else "1" for axis in output[first:]))
+            words = " ".join(axis if axis in self.bias_axes else "1" for axis in output[first:])
+            yield (BeforeDots if self.terms()[2].endswith("...") else Weight)("bias", words)
         yield from self.lora_specs(" ".join(self.terms()[1]))
 
     def adapted_shape(self):
