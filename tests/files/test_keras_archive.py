@@ -7,6 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
+import weightscope
 from weightscope.errors import Unreadable, Unsafe, Unsupported
 from weightscope.files.read import read
 
@@ -189,3 +190,30 @@ def test_the_weights_are_read_in_place(trained):
         assert tracemalloc.get_traced_memory()[1] < plain.getinfo("model.weights.h5").file_size / 2
         tracemalloc.stop()
         assert json.loads(plain.read("config.json")) == saved.config
+
+
+@pytest.mark.keras
+def test_an_unpacked_archive(keras, tmp_path):
+    """Keras 3 loads such a folder itself; so does ``verify``."""
+    model = keras.Sequential([
+        keras.Input((1,), dtype="string"), keras.layers.StringLookup(vocabulary=["a", "b"], output_mode="one_hot"),
+        keras.layers.Dense(2)])
+    model.save(tmp_path / "model.keras")
+    with zipfile.ZipFile(tmp_path / "model.keras") as archive:
+        archive.extractall(tmp_path / "model")
+    (tmp_path / "model" / "assets" / "inner").mkdir(parents=True)
+    (tmp_path / "model" / "assets" / "inner" / "words.txt").write_text("a")
+    with read(tmp_path / "model.keras") as whole, read(tmp_path / "model") as folder:
+        assert (folder.format, folder.path) == ("keras folder", str(tmp_path / "model"))
+        assert (folder.config, folder.metadata, folder.keras_version) == (
+            whole.config, whole.metadata, whole.keras_version)
+        assert list(folder.arrays) == list(whole.arrays) and folder.assets["inner/words.txt"]() == b"a"
+    (tmp_path / "model" / "assets" / "inner" / "words.txt").unlink()
+    x = np.array([["b"], ["?"]])
+    assert weightscope.verify(weightscope.load(tmp_path / "model"), x).verdict == "agrees"
+    (tmp_path / "model" / "model.weights.h5").write_bytes(b"x" * 99)
+    with pytest.raises(Unreadable, match=r"its model\.weights\.h5 is not HDF5"):
+        read(tmp_path / "model")
+    (tmp_path / "model" / "config.json").write_text("[1")
+    with pytest.raises(Unreadable):
+        read(tmp_path / "model")

@@ -52,8 +52,9 @@ def test_folders(tmp_path):
         read(tmp_path)
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "model.weights.h5").write_text("")
-    with pytest.raises(Unsupported, match=r"an unpacked \.keras"):
+    with pytest.raises(Unreadable, match=r"its model\.weights\.h5 is not HDF5"):
         read(tmp_path)
+    (tmp_path / "model.weights.h5").unlink()
     (tmp_path / "saved_model.pbtxt").write_text("")
     with pytest.raises(Unsupported, match="is a SavedModel folder in text"):
         read(str(tmp_path))

@@ -6,6 +6,7 @@ import pytest
 
 import weightscope
 from weightscope.opening.inferring import VARIANTS
+from weightscope.replaying import inputs
 from weightscope.show.wording import axes_text
 
 keras = pytest.importorskip("keras")
@@ -123,3 +124,36 @@ def written(folder, groups):
             for weight, shape in arrays.items():
                 group.create_dataset(weight, data=np.zeros(shape, "float32"))
     return weightscope.load(folder / "written.h5")
+
+
+class Own(keras.Model):
+    def __init__(self, **settings):
+        super().__init__(**settings)
+        self.inner = keras.layers.Dense(2)
+
+    def build(self, shape):
+        self.scale = self.add_weight(shape=(3,), name="scale", initializer="glorot_uniform")
+        self.shift = self.add_weight(shape=(4,), name="shift", trainable=False)
+        self.inner.build(shape)
+
+    def call(self, x):
+        return self.inner(x * self.scale)
+
+
+def test_a_models_own_variables_are_shown(tmp_path):
+    """What a subclassed model makes with add_weight lies above all of its layers."""
+    model = Own(name="own")
+    model(np.zeros((1, 3), "float32"))
+    model.save(tmp_path / "own.keras")
+    model.save_weights(tmp_path / "own.weights.h5")
+    for name, class_name in (("own.keras", "Own"), ("own.weights.h5", "?")):
+        opened = weightscope.load(tmp_path / name)
+        own = opened["own"]
+        assert own.class_name == class_name and "own variables" in own.inferred
+        np.testing.assert_array_equal(own.weights["0"].array, model.scale)
+        assert own.weights["1"].shape == (4,)
+        assert opened.count_params() == model.count_params() and not opened.ledger.unclaimed and opened.ledger.closes
+    with pytest.raises(weightscope.Unsupported, match="no model to give an input to: the file holds weights only"):
+        inputs.for_model(opened)
+    with pytest.raises(weightscope.Unsupported, match="class Own .*is not known"):
+        inputs.for_model(weightscope.load(tmp_path / "own.keras"))

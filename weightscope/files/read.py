@@ -6,17 +6,27 @@ Whatever is wrong with a file becomes a WeightscopeError of one line.
 import os
 
 from weightscope.errors import Unreadable
-from weightscope.files import keras_archive, legacy_h5, savedmodel, shards, tensor_bundle, unknown, weights_h5
+from weightscope.files import (
+    keras_archive,
+    keras_folder,
+    legacy_h5,
+    savedmodel,
+    shards,
+    tensor_bundle,
+    unknown,
+    weights_h5,
+)
 from weightscope.files.saved import Saved
 from weightscope.files.source import Source
 from weightscope.files.untrusted import parsed_json, reading
 
 # The first that recognises the content reads it; the ending of the name plays no part.
 FORMATS = (keras_archive, legacy_h5, weights_h5, shards, tensor_bundle)
+FOLDERS = (savedmodel, keras_folder)
 
 
 def read(path: str | os.PathLike[str]) -> Saved:
-    """Open the file, or the SavedModel folder, at ``path`` and say what it holds.
+    """Open the file, or the folder of a SavedModel or an unpacked .keras, at ``path`` and say what it holds.
 
     Close the result, or use it as a context manager.
 
@@ -26,8 +36,9 @@ def read(path: str | os.PathLike[str]) -> Saved:
     name = os.fspath(path)
     with reading(name):
         if os.path.isdir(name):
-            if savedmodel.recognises(name):
-                return savedmodel.read(name)
+            for form in FOLDERS:
+                if form.recognises(name):
+                    return form.read(name)
             raise unknown.error_for_folder(name)
         source = Source(name)
         try:

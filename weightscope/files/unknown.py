@@ -55,6 +55,4 @@ def error_for_folder(path: str) -> WeightscopeError:
         return Unsupported("is a SavedModel folder in text; load it with TensorFlow and save it with a saved_model.pb")
     if "checkpoint" in inside:
         return Unreadable("is a folder of checkpoints; name the .index file of one of them")
-    if "config.json" in inside and "model.weights.h5" in inside:
-        return Unsupported("is an unpacked .keras; zip what is in the folder, or name its model.weights.h5")
     return Unreadable(f"is a folder; {AGAIN}")

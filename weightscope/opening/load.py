@@ -55,7 +55,7 @@ def _model_of(saved):
 
 
 def _infer_layers(model, names):
-    for layer in model.layers:
+    for layer in [layer for layer in model.layers if not layer.inferred]:
         inferring.infer(layer, [names[layer.name]] if layer.name in names else [])
 
 

@@ -6,6 +6,8 @@ from weightscope.errors import NotReplayable
 from weightscope.model.layer import Unknown
 from weightscope.model.model import Model
 
+OWN = "the model's own variables, of no layer"
+
 
 class Loose(Model):
     """Layers of a file that does not tell how they are connected: weights without an architecture.
@@ -28,9 +30,10 @@ class Loose(Model):
         """Build one from a file without a config, or whose model is the unknown layer ``custom``."""
         groups = _groups(saved) if saved.order is not None else _folders(saved)
         reason = custom.refusal() if custom else "the file holds weights only, no architecture"
-        config = {"layers": [_layer(name) for name in groups], "groups": groups, "reason": reason}
-        model = cls(config, custom.name if custom else "weights")
-        model.class_name = custom.class_name if custom else "weights only"
+        name, class_name = (custom.name, custom.class_name) if custom else ("weights", "weights only")
+        layers = [_layer(group) if group else _own(saved.names.get("") or name, custom) for group in groups]
+        model = cls({"layers": layers, "groups": groups, "reason": reason}, name)
+        model.class_name = class_name
         return model
 
 
@@ -40,11 +43,19 @@ def _layer(name):
     return layer
 
 
+def _own(name, custom):
+    """Return a layer for the variables that the model itself has made, with ``add_weight``."""
+    layer = _layer(name)
+    layer.inferred, layer.class_name = OWN, custom.class_name if custom else layer.class_name
+    return layer
+
+
 def _folders(saved):
-    """Return ``{folder: its arrays' paths}`` of a file that Keras 3 wrote."""
+    """Return ``{folder: its arrays' paths}`` of a file that Keras 3 wrote; the model's own folder is ""."""
     found = {}
     for path in saved.arrays:
-        folder, inside, _ = path.rpartition("/vars/")
+        folder, inside, _ = f"/{path}".rpartition("/vars/")
+        folder = folder.removeprefix("/")
         if inside and path not in saved.optimizer and "seed_generator" not in folder:
             found.setdefault(folder, []).append(path)
     return found

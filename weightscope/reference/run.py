@@ -13,7 +13,7 @@ import numpy as np
 from weightscope.errors import NoTwin, ReferenceFailed, Unreadable
 from weightscope.reference.storing import mapped_arrays, storable
 
-_SUFFIXES = {"keras archive": ".keras", "keras weights h5": ".weights.h5"}
+_SUFFIXES = {"keras archive": ".keras", "keras folder": "", "keras weights h5": ".weights.h5"}
 
 
 class Run:

@@ -55,7 +55,7 @@ def for_recorded(model, specs, path, recorded):
 
 def _layers(model):
     if not model.input_layers:
-        raise Unsupported("the file holds weights only: there is no model to give an input to")
+        raise Unsupported(f"there is no model to give an input to: {model.refusal() or 'it takes no input'}")
     return model.input_layers
 
 
