@@ -35,6 +35,26 @@ def test_several_outputs_are_an_npz_by_name(shown, inputs):
             np.testing.assert_allclose(found[name], expected, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.keras
+def test_outputs_of_a_mapping_have_its_keys(tmp_path):
+    keras = pytest.importorskip("keras")
+    entry = keras.Input((3,))
+    outputs = {name: keras.layers.Dense(2)(entry) for name in ("mean", "age")}
+    outputs["both"] = {"more": [keras.layers.Dense(1)(entry), keras.layers.Dense(4, name="wide")(entry)]}
+    model = keras.Model(entry, outputs)
+    model.save(tmp_path / "model.keras")
+    x = np.random.default_rng(0).normal(size=(2, 3)).astype("float32")
+    np.save(tmp_path / "x.npy", x)
+    done = run("predict", "model.keras", "--input", "x.npy", "-o", "y.npz", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    theirs = model.predict(x, verbose=0)
+    with np.load(tmp_path / "y.npz") as found:
+        assert found.files == ["age", "both_more_1", "both_more_2", "mean"]
+        for name, expected in (("age", theirs["age"]), ("mean", theirs["mean"]),
+                               ("both_more_2", theirs["both"]["more"][1])):
+            np.testing.assert_allclose(found[name], expected, rtol=1e-4, atol=1e-6)
+
+
 def test_without_a_file_the_numbers_are_printed(shown, inputs):
     np.save(inputs / "x.npy", np.array([[0, 0], [1, 1]], "float32"))
     done = run("predict", shown["small.h5"].path, "--input", "x.npy", cwd=inputs)

@@ -40,9 +40,19 @@ def _named(model, outputs):
     """Return ``{name: array}`` of the outputs, in the order of ``predict``; a name twice gets its number."""
     from weightscope.model.structure import flatten
 
-    names, arrays = [ref.node for ref in flatten(model.outputs)], flatten(outputs)
+    names, arrays = _names(model.outputs), flatten(outputs)
     keys = [name if names.count(name) == 1 else f"{name}_{index}" for index, name in enumerate(names)]
     return dict(zip(keys, arrays))
+
+
+def _names(structure, key=""):
+    """Return a name for each output: its key in what ``predict`` returns, or else the layer that gives it."""
+    if isinstance(structure, dict):
+        return [name for inner in sorted(structure)
+                for name in _names(structure[inner], f"{key}/{inner}" if key else inner)]
+    if isinstance(structure, (list, tuple)):
+        return [name for item in structure for name in _names(item, key)]
+    return [key or structure.node]
 
 
 def _print(named):
