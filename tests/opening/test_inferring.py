@@ -155,5 +155,5 @@ def test_a_models_own_variables_are_shown(tmp_path):
         assert opened.count_params() == model.count_params() and not opened.ledger.unclaimed and opened.ledger.closes
     with pytest.raises(weightscope.Unsupported, match="no model to give an input to: the file holds weights only"):
         inputs.for_model(opened)
-    with pytest.raises(weightscope.Unsupported, match="class Own .*is not known"):
+    with pytest.raises(weightscope.Unsupported, match=r"class Own .*is not known"):
         inputs.for_model(weightscope.load(tmp_path / "own.keras"))
