@@ -5,6 +5,7 @@ import inspect
 import keras
 import numpy as np
 import pytest
+import tf_keras
 from keras2_models import CASES, built
 from running import run
 from test_old_models import UNTOLD, cases, numbered, unpacked  # noqa: F401  (a fixture)
@@ -148,3 +149,52 @@ def test_nothing_is_written_where_it_would_be_wrong(unpacked, tmp_path, case, st
 
 def test_it_wants_an_ending_that_keras_knows(tmp_path):
     assert run("convert", "x.h5", "-o", tmp_path / "new.h5").returncode == 2
+
+
+@pytest.fixture(scope="module")
+def halved(tmp_path_factory):
+    """A model with half a Bidirectional frozen, which Keras loads with the halves exchanged; and its input."""
+    folder, layers = tmp_path_factory.mktemp("halved"), tf_keras.layers
+    model = tf_keras.Sequential([
+        tf_keras.Input((3, 4)), layers.Bidirectional(layers.GRU(2, name="gru"), name="both"), layers.Dense(1)])
+    model.set_weights([RNG.normal(size=weight.shape).astype("float32") for weight in model.get_weights()])
+    model.get_layer("both").forward_layer.trainable = False
+    model.save(folder / "half.h5")
+    x = RNG.normal(size=(2, 3, 4)).astype("float32")
+    np.save(folder / "x.npy", x)
+    loaded = tf_keras.models.load_model(folder / "half.h5", compile=False)
+    return folder, {"names": model.predict(x, verbose=0), "order": loaded.predict(x, verbose=0)}, x
+
+
+def test_a_file_that_contradicts_itself_is_not_converted_unasked(halved, tmp_path):
+    folder, *_ = halved
+    done = run("convert", folder / "half.h5", "-o", tmp_path / "new.keras", "--unverified")
+    assert done.returncode == 5
+    assert done.stderr.count("\n") == 1
+    assert "'both'" in done.stderr
+    assert "--bind order" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("bind", ["order", "names"])
+def test_it_is_converted_as_it_is_told(halved, tmp_path, bind):
+    folder, wanted, x = halved
+    found = convert(weightscope.load(folder / "half.h5", bind=bind), x)
+    assert found.agrees
+    assert bool(found.own) == (bind == "order")
+    assert bool(found.not_own) == (bind == "names")
+    [y] = predicted(found.data, [x], tmp_path)
+    np.testing.assert_allclose(y, wanted[bind], rtol=1e-5, atol=1e-6)
+
+
+def test_what_differs_from_the_old_file_s_own_keras_is_not_written(halved, tmp_path):
+    """A replay that is wrong agrees with what is written from it: only the Keras of the old file tells."""
+    folder, _, x = halved
+    opened = weightscope.load(folder / "half.h5", bind="order")
+    halves = opened["both"].parts
+    for name, weight in halves["forward_layer"].weights.items():
+        other = halves["backward_layer"].weights[name]
+        weight.stored, other.stored = other.stored, weight.stored
+    found = convert(opened, x)
+    assert all(gap.within for gap in found.gaps)
+    assert not found.agrees

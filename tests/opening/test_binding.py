@@ -157,3 +157,30 @@ def test_shapes_that_fit_by_name_alone(tmp_path):
     np.testing.assert_allclose(weightscope.predict(opened, X), trained.predict(X, verbose=0), rtol=1e-5, atol=1e-5)
     assert not opened.ledger.contested
     assert any("bound by names" in note for note in opened.notes)
+
+
+def test_verify_agrees_with_what_keras_loads_and_says_so(swapped):
+    folder, *_ = swapped
+    done = run("verify", folder / "w.h5", "--architecture", folder / "fresh.json", "--input", folder / "x.npy",
+               "--reference", "tf_keras", "--quick", env={"COLUMNS": "500"})
+    assert done.returncode == 0, done.stdout
+    assert "note: in 'base' 4 arrays do not stand where their names belong" in done.stdout
+
+
+def test_the_referee_loads_as_the_file_s_own_keras(tmp_path):
+    """Keras 3 takes each variable's own flag, so it exchanges arrays where only a wrapper was made frozen."""
+    layers = tf_keras.layers
+    base = tf_keras.Sequential([tf_keras.Input((3, 4)), layers.Dense(4, name="d2", trainable=False),
+                                layers.TimeDistributed(layers.Dense(4, name="d1"), name="each", trainable=False),
+                                layers.Dense(4, name="d3")], name="base")
+    model = shuffled(tf_keras.Sequential([tf_keras.Input((3, 4)), base, layers.Dense(1)]))
+    model.save(tmp_path / "model.h5")
+    x = RNG.normal(size=(2, 3, 4)).astype("float32")
+    wanted = model.predict(x, verbose=0)
+    in_keras3 = keras.models.load_model(tmp_path / "model.h5", compile=False)
+    assert np.abs(in_keras3.predict(x, verbose=0) - wanted).max() > 0.1
+    opened = weightscope.load(tmp_path / "model.h5")
+    np.testing.assert_allclose(weightscope.predict(opened, x), wanted, rtol=1e-5, atol=1e-5)
+    found = weightscope.verify(opened, x, against="auto")
+    assert found
+    assert "tf_keras" in found.reference

@@ -17,9 +17,9 @@ from weightscope.model.names import printable
 def command(model, reading, output, inputs, seed, unverified):
     """Rewrite the saved MODEL, of Keras 1 or 2, as a file that Keras 3 loads.
 
-    The old file is then replayed in NumPy, and Keras 3 runs predict on the new one: where the two differ, and where
-    Keras 3 cannot express what the file asks for, nothing is written. What only training uses (initializers,
-    regularizers, the optimizer) is left out.
+    The old file is then replayed in NumPy, Keras 3 runs predict on the new one, and the old file's own Keras on that,
+    if it can: where they differ, and where Keras 3 cannot express what the file asks for, nothing is written. What only
+    training uses (initializers, regularizers, the optimizer) is left out.
     """
     weights_only = output.endswith(".weights.h5")
     if not (weights_only or output.endswith(".keras")):
@@ -31,16 +31,26 @@ def command(model, reading, output, inputs, seed, unverified):
     opened = load(model, **reading)
     arrays, description = (None, "not verified") if unverified else given.for_model(opened, inputs, seed)
     found = convert(opened, arrays, weights_only)
+    for note in opened.notes:
+        click.echo(f"note: {printable(note)}", err=True)
     if not found.agrees:
-        from weightscope.show.verdict import gap_text
-
-        worst = max(found.gaps, key=lambda gap: gap.used)
-        click.echo(f"nothing written: on the new file {printable(found.reference)} gives something else,"
-                   f" {gap_text(worst)}")
+        click.echo(f"nothing written: on the new file {printable(found.reference)} gives something else{_apart(found)}")
         raise SystemExit(1)
     with options.replaced(output, "wb") as file:
         file.write(found.data)
     values = sum(gap.values for gap in found.gaps)
     told = f"agrees with {found.reference} on {values} output values" if found.reference else "not verified"
+    told += f", and with {found.own} on the old file" if found.own else ""
     click.echo(f"{printable(model)} → {printable(output)}: {printable(told)}")
+    if found.not_own:
+        click.echo(f"not held against what the file's own Keras gives: {printable(found.not_own)}", err=True)
     click.echo(printable(description), err=True)
+
+
+def _apart(found):
+    from weightscope.show.verdict import gap_text
+
+    if not all(gap.within for gap in found.gaps):
+        return f", {gap_text(max(found.gaps, key=lambda gap: gap.used))}"
+    worst = max(found.own_gaps, key=lambda gap: gap.used)
+    return f" than {printable(found.own)} on the old one, {gap_text(worst, 'that', 'Keras 3')}"

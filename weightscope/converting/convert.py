@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from weightscope.converting import writing
+from weightscope.converting.own_keras import OwnKeras
 from weightscope.converting.rewriting import Rewriter
 from weightscope.converting.unsupported import unsupported
 from weightscope.errors import ReferenceFailed, Unreadable, Unsupported
@@ -33,26 +34,36 @@ class Converted:
 
     ``data``: the bytes of the file; ``gaps``: a Gap for each output, the replay of the old file against ``predict`` of
     Keras on the new one, empty where that was not asked for; ``reference``: which Keras that was, None for none.
+    ``own``: the Keras of the old file, where it runs that, "" else; ``own_gaps``: ``predict`` of ``reference`` on the
+    new file against its own on the old one; ``not_own``: why it was not asked.
     """
 
     data: bytes
     gaps: list[gaps.Gap]
     reference: str | None
+    own: str = ""
+    own_gaps: list[gaps.Gap] = field(default_factory=list)
+    not_own: str = ""
 
     @property
     def agrees(self) -> bool:
-        """Whether Keras gives on the new file what the old one gives by hand."""
-        return all(gap.within for gap in self.gaps)
+        """Whether Keras gives on the new file what the old one gives by hand, and in its own Keras."""
+        return all(gap.within for gap in [*self.gaps, *self.own_gaps])
 
 
 def convert(model: Model, inputs: Inputs | None = None, weights_only: bool = False) -> Converted:
     """Return a loaded model as Converted: the bytes of a ``.keras``, or of a ``.weights.h5`` with ``weights_only``.
 
     ``model``: as ``load`` returns it, of Keras 1 or 2; ``inputs``: what to hold the new file against the old one on, as
-    ``replay`` takes them; None for not at all. Raises Unsupported, naming the layer, for what Keras 3 cannot express,
-    and ReferenceFailed where Keras 3 is not installed or does not load what was written.
+    ``replay`` takes them; None for not at all. The old file is then run by its own Keras too, where that is here and
+    can: it has to give the same. Raises Unsupported, naming the layer, for what Keras 3 cannot express, and for a file
+    that contradicts itself where nobody chose (``load(…, bind=…)``); ReferenceFailed where Keras 3 is not installed or
+    does not load what was written.
     """
     check_is_model(model)
+    if not model.is_part and model.ledger.contested and not model.ledger.chosen:
+        raise Unsupported(f"{model.saved.path}: {model.ledger.contested[0]}: which is meant? --bind order, as Keras"
+                          " loads them, or --bind names")
     if isinstance(model, Loose):
         raise Unsupported(f"{model.saved.path}: nothing to convert: {model.refusal()}")
     if inputs is not None:
@@ -63,8 +74,8 @@ def convert(model: Model, inputs: Inputs | None = None, weights_only: bool = Fal
         raise Unsupported(f"{model.saved.path}: {error}") from error
     weights_file = writing.weights(new)
     data = writing.archive(config, weights_file)
-    found, version = ([], None) if inputs is None else _checked(model, data, inputs)
-    return Converted(weights_file if weights_only else data, found, version)
+    written = weights_file if weights_only else data
+    return Converted(written, [], None) if inputs is None else _checked(model, data, written, inputs)
 
 
 def _take_shapes(model, inputs):
@@ -113,8 +124,20 @@ def _steps(path, layer):
         layer, path = layer.parts[name], path[len(name) + 1:]
 
 
-def _checked(model, data, inputs):
+def _checked(model, data, written, inputs):
+    """Return what is written as Converted, held against our replay of the old file, and against its own Keras."""
     ours = flatten(predict(model, inputs))
+    with OwnKeras(model, inputs) as own:
+        theirs, version = _predicted(model, data, inputs)
+        old = own.predicted()
+    tolerance = gaps.Tolerance()
+    found = [gaps.gap(a, b, tolerance) for a, b in zip(ours, theirs, strict=True)]
+    own_gaps = [gaps.gap(a, b, tolerance) for a, b in zip(theirs, old, strict=True)] if old else []
+    return Converted(written, found, version, own.version, own_gaps, own.reason)
+
+
+def _predicted(model, data, inputs):
+    """Return the flat outputs of Keras 3 on what was written, and its version text."""
     with tempfile.TemporaryDirectory(prefix="weightscope-") as folder:
         path = Path(folder) / "converted.keras"
         path.write_bytes(data)
@@ -122,9 +145,8 @@ def _checked(model, data, inputs):
         samples = Samples(new.standardize(inputs))
         try:
             with new.saved, Reference("keras").begin(new, samples, twin=False) as run:
-                version, theirs = run.ready(), run.predicted()
+                version = run.ready()
+                return run.predicted(), version
         except ReferenceFailed as error:
             said = str(error).removeprefix(f"{path}: ")
             raise ReferenceFailed(f"{model.saved.path}: what it became: {said}") from error
-    tolerance = gaps.Tolerance()
-    return [gaps.gap(a, b, tolerance) for a, b in zip(ours, theirs, strict=True)], version

@@ -123,7 +123,7 @@ class Ledger:
     ``claimed``: arrays that are some layer's weight; ``optimizer``: its state, and that of metrics; ``state``: counters
     of random generators; ``unclaimed``: paths of the rest. ``problems``: what did not fit, a line each. Of a legacy
     file: ``contested``, where the order of the arrays, by which Keras loads them, and their names contradict each other
-    and both fit, a line each; ``notes``, what was made of it.
+    and both fit, a line each; ``notes``, what was made of it; ``chosen``, "order" or "names" where somebody chose.
     """
 
     total: int
@@ -134,6 +134,7 @@ class Ledger:
     problems: list[str] = field(default_factory=list)
     contested: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    chosen: str | None = None
 
     @property
     def closes(self) -> bool:

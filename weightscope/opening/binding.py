@@ -22,7 +22,7 @@ def bind(model, saved, by=None):
     """
     training = {path for path in saved.arrays if path in saved.optimizer or path.startswith("metrics/")}
     free = {path: stored for path, stored in saved.arrays.items() if path not in training}
-    ledger = Ledger(len(saved.arrays), 0, len(training), 0, [])
+    ledger = Ledger(len(saved.arrays), 0, len(training), 0, [], chosen=by)
     if isinstance(model, Loose):
         for layer, paths in zip(model.layers, model.config["groups"].values()):
             claim_raw(layer, paths, free)
@@ -32,7 +32,7 @@ def bind(model, saved, by=None):
         _bind_folder(model, "", free, _folders_of(free))
         _give_assets(model, "", saved.assets)
     else:
-        bind_in_order(model, saved, free, ledger, by)
+        bind_in_order(model, saved, free, ledger)
     state = {path for path in free if _is_random_state(path)}
     ledger.unclaimed, ledger.state = [path for path in free if path not in state], len(state)
     ledger.claimed = sum(1 for _ in bound_weights(model))

@@ -7,23 +7,23 @@ from weightscope.opening.claiming import claim_raw, leaf_name, take
 from weightscope.opening.legacy_names import by_names, unit_of_each
 
 
-def bind_in_order(model, saved, free, ledger, by):
+def bind_in_order(model, saved, free, ledger):
     """Bind each layer to its group; ``ledger`` hears of problems, and of groups whose names contradict the order.
 
-    ``by``: what decides these, "order" or "names"; None is by order, as Keras loads them.
+    What its ``chosen`` says decides these; None is by order, as Keras loads them.
     """
     order = {group: paths for group, paths in saved.order.items() if paths}
     ordered = legacy_order.keras2 if saved.is_old else legacy_order.keras3
-    for layer, group in _groups(model, order, ordered, saved.arrays, ledger, by):
+    for layer, group in _groups(model, order, ordered, saved.arrays, ledger):
         paths = order[group]
         if isinstance(layer, Unknown):
             claim_raw(layer, paths, free)
             continue
         entries = ordered(layer)
-        found = _placed(entries, group, paths, saved.arrays, ledger, by)
+        found = _placed(entries, group, paths, saved.arrays, ledger)
         if found is None and _learn(layer, paths, saved.arrays):
             entries = ordered(layer)
-            found = _placed(entries, group, paths, saved.arrays, ledger, by)
+            found = _placed(entries, group, paths, saved.arrays, ledger)
         if found is None:
             ledger.problems.append(f"layer {layer.name!r} ({layer.class_name}) expects {len(entries)} weights, its"
                                    f" group in the file holds {len(paths)} arrays that do not fit them")
@@ -42,7 +42,7 @@ def _learn(layer, paths, arrays):
     return any(new)
 
 
-def _placed(entries, group, paths, arrays, ledger, by):
+def _placed(entries, group, paths, arrays, ledger):
     """Return the path of each entry's array, or None where they do not fit."""
     if len(entries) != len(paths):
         return None
@@ -59,18 +59,20 @@ def _placed(entries, group, paths, arrays, ledger, by):
     moved = [(_short(path, group), _short(other, group)) for path, other in zip(paths, told) if path != other]
     said = (f"in {group!r} {len(moved)} arrays do not stand where their names belong: {moved[0][0]!r} stands in the"
             f" place of {moved[0][1]!r}")
-    return _decided(paths, told, said, exchangeable, ledger, by)
+    return _decided(paths, told, said, exchangeable, ledger)
 
 
-def _decided(in_order, told, said, exchangeable, ledger, by):
+def _decided(in_order, told, said, exchangeable, ledger):
     """Return the one of two bindings that holds, and tell the ledger that they contradict each other."""
     if not exchangeable:
         ledger.notes.append(f"{said}; bound by names: by order, as Keras loads them, the shapes do not fit")
         return told
     ledger.contested.append(said)
-    ledger.notes.append(f"{said}; bound by names, Keras loads them by order (--bind order)" if by == "names" else
-                        f"{said}; bound by order, as Keras loads them (by their names: --bind names)")
-    return told if by == "names" else in_order
+    if ledger.chosen == "names":
+        ledger.notes.append(f"{said}; bound by names, Keras loads them by order (--bind order)")
+        return told
+    ledger.notes.append(f"{said}; bound by order, as Keras loads them (by their names: --bind names)")
+    return in_order
 
 
 def _short(path, group):
@@ -100,7 +102,7 @@ def _contradicts(entry, shape):
 
 # Which group is which layer's.
 
-def _groups(model, order, ordered, arrays, ledger, by):
+def _groups(model, order, ordered, arrays, ledger):
     """Pair the model's layers with the file's groups: in order, as Keras does, held against their names."""
     holding = [layer for layer in model.layers if [*layer.all_weights()]]
     in_order = list(zip(holding, order))
@@ -114,7 +116,7 @@ def _groups(model, order, ordered, arrays, ledger, by):
     shapes = [[sorted(_shapes(order[group], arrays)) for _, group in pairs] for pairs in (in_order, told)]
     first = next((layer.name, group) for layer, group in zip(holding, order) if layer.name != group)
     said = f"the file's layers stand in another order than the model's: {first[1]!r} in the place of {first[0]!r}"
-    return _decided(in_order, told, said, fits and shapes[0] == shapes[1], ledger, by)
+    return _decided(in_order, told, said, fits and shapes[0] == shapes[1], ledger)
 
 
 def _by_name_and_order(model, order):

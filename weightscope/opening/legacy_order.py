@@ -37,6 +37,13 @@ def keras3(layer: Layer) -> list[Entry]:
     return sorted(entries, key=lambda entry: not _trains(entry)) if trains else entries
 
 
+def differs_in_keras3(model: Model) -> bool:
+    """Whether Keras 3, given a legacy file of Keras 1 or 2, takes some arrays for others than these do."""
+    nested = (layer for layer in model.layers if layer.parts)
+    return any(entry.weight is not other.weight
+               for layer in nested for entry, other in zip(keras2(layer), keras3(layer), strict=True))
+
+
 def _joined(halves):
     return halves[0] + halves[1]
 

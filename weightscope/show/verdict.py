@@ -183,17 +183,17 @@ def _cause(row, theirs):
     return f"cause at '{printable(row.path)}': {theirs} gives what the layer gives with {words}"
 
 
-def gap_text(found, theirs="Keras"):
+def gap_text(found, theirs="Keras", ours="NumPy"):
     """Return where a Gap is widest, with both numbers: ``at [0, 3] NumPy has 0.12345, Keras 0.12346``.
 
-    ``theirs``: what the other side is called.
+    ``theirs``, ``ours``: what the sides are called.
     """
     if found.problem:
         return found.problem
-    ours, value = apart(found.ours, found.theirs)
+    own, value = apart(found.ours, found.theirs)
     index = ", ".join(map(str, found.index))
     distance = difference_text(abs(found.ours - found.theirs))
-    return f"at [{index}] NumPy has {ours}, {theirs} {value}, apart by {distance}"
+    return f"at [{index}] {ours} has {own}, {theirs} {value}, apart by {distance}"
 
 
 def tolerance_text(result):
