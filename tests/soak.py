@@ -1,6 +1,7 @@
 """Random models, and all of ``keras.applications``, held against Keras for as long as you like: ``make soak``, or
 
     python tests/soak.py [--examples N] [--seed FIRST] [--policy NAME ...] [--applications | --no-applications]
+    python tests/soak.py --examples 0 --no-applications --frozen N   # nested models with layers frozen, of both Kerases
 
 One line for each that fails, with the seed that makes it again and the story of the model; a summary at the end. Exit
 status 1 where anything failed.
@@ -18,6 +19,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from applications import application, names
+from frozen_models import Grown
+from frozen_models import hold as hold_frozen
 from holding import NotRun, hold
 from random_models import random_model
 
@@ -57,6 +60,25 @@ def random_ones(first, examples, policies, counts, found):
         held(build, f"seed {seed}, {policy}", counts, found)
 
 
+def frozen_ones(first, examples, counts):
+    """Hold ``examples`` models of each Keras with random ``trainable`` flags, in every format of its files."""
+    import keras
+    import tf_keras
+
+    for either in (keras, tf_keras):
+        for seed in range(first, first + examples):
+            either.backend.clear_session()
+            grown = Grown(either, random.Random(seed))
+            for ending in ("h5", "keras", "weights.h5"):
+                try:
+                    with tempfile.TemporaryDirectory() as folder:
+                        counts[f"{ending} {hold_frozen(either, grown, Path(folder) / f'model.{ending}')}"] += 1
+                except Exception as error:  # also an error of ours, as above
+                    counts["DIFFER"] += 1
+                    told = f"{either.__name__}, seed {seed}, {ending}: {type(error).__name__}: {str(error)[:600]}"
+                    print("\n    ".join([told, *grown.story]), flush=True)
+
+
 def all_applications(counts, found):
     """Hold every architecture of ``keras.applications``, and print the largest difference of each."""
     for name in names():
@@ -73,6 +95,7 @@ def main():
     parser.add_argument("--examples", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--policy", nargs="+", default=POLICIES)
+    parser.add_argument("--frozen", type=int, default=0)
     parser.add_argument("--applications", action=argparse.BooleanOptionalAction, default=True)
     asked = parser.parse_args()
     warnings.simplefilter("ignore")  # Keras warns about much of what is tried here
@@ -81,6 +104,7 @@ def main():
     if found:
         worst = max(found, key=found.get)
         print(f"largest difference of an output: {found[worst]:.1e} of its largest value ({worst})")
+    frozen_ones(asked.seed, asked.frozen, counts)
     if asked.applications:
         all_applications(counts, found)
     print(", ".join(f"{number} {what}" for what, number in counts.items()))
