@@ -22,6 +22,7 @@ from weightscope.reference.choosing import Reference
 from weightscope.replaying.replay import predict
 from weightscope.replaying.samples import Samples
 from weightscope.verdict import gaps
+from weightscope.verdict.gaps import Gap
 
 if TYPE_CHECKING:
     from weightscope.model.arrays import Inputs
@@ -39,10 +40,10 @@ class Converted:
     """
 
     data: bytes
-    gaps: list[gaps.Gap]
+    gaps: list[Gap]
     reference: str | None
     own: str = ""
-    own_gaps: list[gaps.Gap] = field(default_factory=list)
+    own_gaps: list[Gap] = field(default_factory=list)
     not_own: str = ""
 
     @property
