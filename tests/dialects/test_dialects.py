@@ -206,16 +206,25 @@ def test_what_the_newest_keras_saved_is_left_alone(version):
     assert (found["config"], found.get("layout"), notes) == (config, None, [])
 
 
+def behind_masks(class_name, config, version):
+    """Translate one layer behind a Masking, and return it with the notes."""
+    model = sequential("Masking", {})
+    model["config"] += sequential(class_name, config)["config"]
+    found, notes = translate(model, version)
+    return found["config"]["layers"][1], notes
+
+
 @pytest.mark.parametrize(("class_name", "settings", "changed_in"), [
-    ("Softmax", {}, (3, 10)), ("MultiHeadAttention", {"num_heads": 1, "key_dim": 1, "dropout": 0.1}, (3, 10)),
+    ("Softmax", {"trainable": True}, (3, 10)),
+    ("MultiHeadAttention", {"num_heads": 1, "key_dim": 1, "dropout": 0.1}, (3, 10)),
     ("RandomCrop", {"height": 1, "width": 1}, (3, 8)), ("Discretization", {"bin_boundaries": [0.0]}, (3, 12)),
-    ("CategoryEncoding", {"num_tokens": 2, "output_mode": "one_hot"}, (3, 4))])
+    ("Add", {"trainable": True}, (3, 4)), ("CategoryEncoding", {"num_tokens": 2, "output_mode": "one_hot"}, (3, 4))])
 def test_a_meaning_ends_with_the_version_that_changed_it(class_name, settings, changed_in):
     before, since = f"3.{changed_in[1] - 1}.9", f"3.{changed_in[1]}.0"
-    assert layer(class_name, settings, before)[0].get("layout") == "keras3"
-    assert layer(class_name, settings, before)[1]
-    assert layer(class_name, settings, since)[0].get("layout") is None
-    assert not layer(class_name, settings, since)[1]
+    assert behind_masks(class_name, settings, before)[0].get("layout") == "keras3"
+    assert behind_masks(class_name, settings, before)[1]
+    assert behind_masks(class_name, settings, since)[0].get("layout") is None
+    assert not behind_masks(class_name, settings, since)[1]
 
 
 def test_a_class_of_somebody_else_has_its_own_meaning():
@@ -228,5 +237,18 @@ def test_a_class_of_somebody_else_has_its_own_meaning():
 
 def test_attention_without_scores_means_the_same_since_keras_3_7():
     settings = {"num_heads": 1, "key_dim": 1, "dropout": 0.0}
-    assert layer("MultiHeadAttention", settings, "3.6.0")[1]
-    assert not layer("MultiHeadAttention", settings, "3.7.0")[1]
+    assert "mean of the values" in str(behind_masks("MultiHeadAttention", settings, "3.6.0")[1])
+    assert "mean of the values" not in str(behind_masks("MultiHeadAttention", settings, "3.7.0")[1])
+
+
+def test_what_is_said_of_masks_is_said_where_there_are_some():
+    settings = {"num_heads": 1, "key_dim": 1, "dropout": 0.5}
+    assert not layer("MultiHeadAttention", settings, "3.6.0")[1]
+    assert not layer("Add", {"trainable": True}, "3.3.3")[1]
+    assert behind_masks("Add", {"trainable": True}, "3.3.3")[1]
+
+
+def test_an_operation_is_not_the_layer_of_its_name():
+    found, notes = behind_masks("Add", {}, "3.3.3")  # in an .h5, where no module tells, layers say if they train
+    assert "layout" not in found
+    assert not notes

@@ -85,6 +85,66 @@ def mha_then_lstm(rng):
     return keras.Model(a, layers.LSTM(3)(layers.MultiHeadAttention(2, 4)(x, x))), [masked(rng, 4, 6)]
 
 
+def behind_masks(build, *lengths):
+    def make(rng):
+        inputs = [keras.Input((length,), dtype="int32") for length in lengths]
+        embedded = [layers.Embedding(10, 8, mask_zero=True)(x) for x in inputs]
+        return keras.Model(inputs, build(*embedded)), [masked(rng, 4, length) for length in lengths]
+
+    return make
+
+
+def heads_of(*inputs, **call):
+    return layers.MultiHeadAttention(2, 4)(*inputs, **call)
+
+
+def block(x):
+    x = layers.LayerNormalization()(layers.Add()([x, heads_of(x, x)]))
+    return layers.LayerNormalization()(layers.Add()([x, layers.Dense(8, activation="relu")(x)]))
+
+
+def pooled(x):
+    return layers.GlobalAveragePooling1D()(x)
+
+
+CASES["masks_block"] = behind_masks(lambda x: pooled(block(x)), 6)
+CASES["masks_blocks"] = behind_masks(lambda x: pooled(block(block(x))), 6)
+CASES["masks_pooled"] = behind_masks(lambda x: pooled(heads_of(x, x)), 6)
+CASES["masks_pooled_beside"] = behind_masks(lambda x: [pooled(heads_of(x, x)), pooled(x)], 6)
+CASES["masks_lstm_beside"] = behind_masks(lambda x: [layers.LSTM(3)(x), heads_of(x, x), layers.GRU(3)(x)], 6)
+CASES["masks_memory"] = behind_masks(lambda x, m: layers.Concatenate()([heads_of(x, m), heads_of(x, m)]), 5, 7)
+CASES["masks_memory_added"] = behind_masks(lambda x, m: layers.Add()([heads_of(x, m), heads_of(x, m)]), 5, 7)
+CASES["masks_memory_outputs"] = behind_masks(lambda x, m: [heads_of(x, m), heads_of(x, m)], 5, 7)
+CASES["masks_decoder"] = behind_masks(
+    lambda x, m: pooled(heads_of(heads_of(x, x, use_causal_mask=True), m) + heads_of(x, m)), 5, 7)
+CASES["masks_attention_beside"] = behind_masks(lambda x: [heads_of(x, x), layers.Attention()([x, x])], 6)
+CASES["masks_attention_before"] = behind_masks(lambda x: heads_of(layers.Attention()([x, x]), x), 6)
+CASES["masks_groups"] = behind_masks(lambda x: [pooled(layers.GroupQueryAttention(4, 4, 2)(x, x)), pooled(x)], 6)
+CASES["masks_softmax"] = behind_masks(lambda x: layers.Softmax(axis=1)(x), 6)
+CASES["masks_dropout"] = behind_masks(
+    lambda x: [pooled(layers.MultiHeadAttention(2, 4, dropout=0.1)(x, x)), pooled(layers.Dropout(0.1)(x))], 6)
+CASES["masks_conv"] = behind_masks(lambda x: pooled(layers.Conv1D(4, 3, padding="same")(x)), 6)
+CASES["masks_times"] = behind_masks(lambda x: pooled(layers.TimeDistributed(layers.Dense(4))(x)), 6)
+CASES["masks_merged"] = behind_masks(lambda x, y: pooled(layers.Concatenate()([x, y])), 6, 6)
+CASES["masks_merged_steps"] = behind_masks(lambda x, y: pooled(layers.Concatenate(axis=1)([x, y])), 5, 6)
+CASES["masks_added"] = behind_masks(lambda x, y: pooled(layers.Add()([x, y])), 6, 6)
+CASES["masks_ops"] = behind_masks(lambda x: pooled(ops.relu(x) * 2.0), 6)
+CASES["masks_normalized"] = behind_masks(lambda x: pooled(layers.BatchNormalization()(x)), 6)
+CASES["masks_nested"] = behind_masks(lambda x: pooled(keras.Sequential([layers.Dense(4), layers.LSTM(
+    3, return_sequences=True)])(x)), 6)
+CASES["masks_bidirectional"] = behind_masks(lambda x: layers.Bidirectional(layers.LSTM(3))(layers.Bidirectional(
+    layers.GRU(3, return_sequences=True))(x)), 6)
+
+
+@case
+def masks_masking(rng):
+    x = keras.Input((6, 4))
+    given = normal(rng, 4, 6, 4)
+    given[0, 3:] = given[1, :2] = given[2] = 0
+    y = layers.Masking()(x)
+    return keras.Model(x, [pooled(heads_of(y, y)), layers.LSTM(3)(y), pooled(y)]), [given]
+
+
 @case
 def attention_masked(rng):
     a, b = keras.Input((5,), dtype="int32"), keras.Input((7,), dtype="int32")
@@ -445,7 +505,8 @@ def write(name, make):
     model, inputs = make(rng)
     if not name.startswith(("q_", "lora", "qlora", "discretization", "normalization_adapted", "policy_map_q")):
         fill(model, rng)
-    model.run_eagerly = name.startswith("discretization")  # whose floats a graph before Keras 3.12 cut off
+    version = tuple(map(int, keras.__version__.split(".")[:2]))
+    model.run_eagerly = name.startswith("discretization") and version < (3, 12)  # a graph cut its floats off first
     out = model.predict(inputs if len(inputs) > 1 else inputs[0], verbose=0)
     outs = [np.asarray(y) for y in keras.tree.flatten(out)]
     arrays = {f"in_{i}": x for i, x in enumerate(inputs)}

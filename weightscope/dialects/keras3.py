@@ -9,26 +9,62 @@ import re
 
 LAYOUT = "keras3"
 ANY = (10**9,)  # before a version that will not be: what a file says, whatever its version
+_MERGES = {"Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate"}
 _TRANSPOSED = {f"Conv{rank}DTranspose" for rank in (1, 2, 3)}
 _ATTENTION = {"MultiHeadAttention", "GroupedQueryAttention", "GroupQueryAttention"}
 
 
-def reader(keras_version):
-    """Return what reads a serialised layer of this version: ``layer(found, backend, notes)``."""
+def reader(keras_version, config):
+    """Return what reads a serialised layer of this version: ``layer(found, backend, notes)``.
+
+    ``config``: the whole model's. A rule about masks is worth a note only where something makes them.
+    """
     version = tuple(map(int, re.findall(r"\d+", str(keras_version))[:3]))
+    with_masks = version < (3, 10) and _makes_masks(config)
     rules = [rule for before, rule in _CHANGES if version < before]
 
     def layer(found, backend, notes):
         module = found.get("module")
         own = module is None or (isinstance(module, str) and module.split(".")[0] == "keras")
-        for rule in rules if own and isinstance(found["config"], dict) else ():
-            found = rule(found, found["class_name"], version, notes)
+        if not (own and isinstance(found["config"], dict)):
+            return found
+        about_masks, of_operation = notes if with_masks or _is_given_masks(found) else {}, _is_operation(found)
+        for rule in rules:
+            if of_operation != (rule in _OF_OPERATIONS):
+                continue
+            told = about_masks if rule in _ABOUT_MASKS else notes
+            found = rule(found, found["class_name"], version, told)
         return found
 
     return layer
 
 
+def _makes_masks(config):
+    if isinstance(config, dict):
+        return bool(config.get("class_name") == "Masking" or config.get("mask_zero")) or any(
+            map(_makes_masks, config.values()))
+    return isinstance(config, list) and any(map(_makes_masks, config))
+
+
+def _is_operation(found):
+    """Whether it is an operation of keras.ops, by its module, or in an .h5, which has none, by what layers tell."""
+    class_name, module = found["class_name"], found.get("module")
+    if module is not None:
+        return module.startswith("keras.src.ops.")
+    told = class_name in _MERGES or class_name == "Softmax"
+    return class_name in ("Take", "Cast", "DotProductAttention") or (told and "trainable" not in found["config"])
+
+
+def _is_given_masks(found):
+    """Whether a call of the layer has a mask among its arguments."""
+    nodes = found.get("inbound_nodes")
+    return any(isinstance(node, dict) and isinstance(node.get("kwargs"), dict)
+               and any(key.endswith("mask") and isinstance(value, dict) for key, value in node["kwargs"].items())
+               for node in (nodes if isinstance(nodes, list) else ()))
+
+
 def _of_ours(found, **settings):
+    """Return a layer of a class of ours in ``layers/keras3``, with settings that tell what it is to do."""
     return {**found, "layout": LAYOUT, "config": {**found["config"], **settings}}
 
 
@@ -42,6 +78,22 @@ def _masked_rows(found, class_name, version, notes):
     if version < (3, 7) or found["config"].get("dropout") or _asks_scores(found):
         notes[f"{class_name} gives a query whose keys are all masked the mean of the values, not zeros"] = True
     return _of_ours(found, zero_masked=False)
+
+
+def _kept_masks(found, class_name, version, notes):
+    """Before 3.8 MultiHeadAttention left the masks on its inputs, for whatever read them later."""
+    if class_name != "MultiHeadAttention":
+        return found
+    notes["MultiHeadAttention leaves the masks on its inputs, for what reads them after it"] = True
+    return _of_ours(found, keeps_masks=True)
+
+
+def _lost_masks(found, class_name, version, notes):
+    """Before 3.4 the mask behind a layer was looked for on its first argument, and a list has none."""
+    if class_name not in _MERGES and class_name not in ("Attention", "AdditiveAttention"):
+        return found
+    notes[f"{class_name} has no mask behind it, and a merge takes masked steps as any"] = True
+    return _of_ours(found)
 
 
 def _asks_scores(found):
@@ -82,7 +134,7 @@ def _one_hot(found, class_name, version, notes):
 
 def _take(found, class_name, version, notes):
     """Before 3.3 ops.take was tf.experimental.numpy.take, which clips indices."""
-    if class_name != "Take" or found.get("module") not in (None, "keras.src.ops.numpy"):
+    if class_name != "Take":
         return found
     notes["ops.take takes the first slice for a negative index, the last one for one that is too large"] = True
     return {**found, "config": {**found["config"], "mode": "clip"}}
@@ -105,7 +157,7 @@ def _int8_order(found, class_name, version, notes):
 
 def _int4_packing(found, class_name, version, notes):
     """Before 3.14 the kernels of int4 were packed along their inputs, with one scale to a unit."""
-    if class_name in _ATTENTION and version >= (3, 12):
+    if class_name in _ATTENTION and version >= (3, 11):
         return _of_ours(found, packs_inputs=True)  # its config does not tell whether it is quantized: its arrays do
     return _quantized(found, class_name, "int4", "packs_inputs")
 
@@ -144,8 +196,10 @@ def _spare(found, class_name, version, notes):
     return found
 
 
+_OF_OPERATIONS = (_take, _squared, _cast)
+_ABOUT_MASKS = (_masked_rows, _kept_masks, _lost_masks)
 _CHANGES = (
-    ((3, 2), _int8_order), ((3, 3), _take), ((3, 4), _one_hot), ((3, 7), _squared), ((3, 8), _random_crop),
-    ((3, 8), _bare_calls), ((3, 10), _cast), ((3, 10), _masked_rows), ((3, 12), _discretization),
-    ((3, 14), _int4_packing), (ANY, _spare),
+    ((3, 2), _int8_order), ((3, 3), _take), ((3, 4), _one_hot), ((3, 4), _lost_masks), ((3, 7), _squared),
+    ((3, 8), _random_crop), ((3, 8), _bare_calls), ((3, 8), _kept_masks), ((3, 10), _cast), ((3, 10), _masked_rows),
+    ((3, 12), _discretization), ((3, 14), _int4_packing), (ANY, _spare),
 )

@@ -11,18 +11,18 @@ def translate(config, keras_version=None, backend=None):
     a file asks for and the layers cannot say becomes a ``not_replayable`` in that layer's config, with the reason.
     """
     notes = {}
-    rules = _rules(keras_version or ("1" if keras1.speaks(config) else None))
+    rules = _rules(keras_version or ("1" if keras1.speaks(config) else None), config)
     config = keras1.completed(config, backend) if keras1.layer in rules else config
     translated = _translated(config, rules, backend, notes)
     return translated, list(notes)
 
 
-def _rules(keras_version):
+def _rules(keras_version, config):
     """Return what reads a layer, one dialect after the other, oldest first."""
     major = str(keras_version or "2").split(".")[0]
     if major in ("0", "1", "2"):
         return (keras2.layer,) if major == "2" else (keras1.layer, keras2.layer)
-    return (keras3.reader(keras_version),) if major == "3" else ()
+    return (keras3.reader(keras_version, config),) if major == "3" else ()
 
 
 def _translated(value, rules, backend, notes):

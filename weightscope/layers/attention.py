@@ -209,7 +209,7 @@ class MultiHead(Layer):
 class MultiHeadAttention(MultiHead):
     """Attention in several heads: each looks at its own projections of query, key and value (Vaswani et al., 2017)."""
 
-    keeps_masks: bool = False  # a dialect's word: until Keras 3.10, those that read its inputs later still see a mask
+    keeps_masks: bool = False  # a dialect's word: before Keras 3.8, those that read its inputs later still see a mask
     num_heads: int
     key_dim: int
     value_dim: "int | None" = None

@@ -16,7 +16,7 @@ def bring(config):
     if layouts - {"keras3"}:
         _old()
     if "keras3" in layouts:
-        _keras3()
+        _keras3(names)
     for family in (_dense, _networks, _sequences, bring_all):
         if not others and names <= known_classes().keys():
             return
@@ -51,8 +51,13 @@ def _keras2():
     from weightscope.layers.keras2 import core, locally_connected, rnn  # noqa: F401
 
 
-def _keras3():
-    from weightscope.layers.keras3 import core, quantized  # noqa: F401
+_OF_DATA = {"RandomCrop", "Discretization", "CategoryEncoding"}
+
+
+def _keras3(names):
+    from weightscope.layers.keras3 import attention, merging, quantized  # noqa: F401
+    if names & _OF_DATA:
+        from weightscope.layers.keras3 import preprocessing  # noqa: F401
 
 
 def _operations():
@@ -82,7 +87,7 @@ def bring_all():
     _networks()
     _sequences()
     _old()
-    _keras3()
+    _keras3(_OF_DATA)
     _operations()
     from weightscope.layers import (  # noqa: F401
         applications,
