@@ -184,3 +184,37 @@ def test_the_referee_loads_as_the_file_s_own_keras(tmp_path):
     found = weightscope.verify(opened, x, against="auto")
     assert found
     assert "tf_keras" in found.reference
+
+
+def test_a_kernel_that_its_wrapper_has_first(tmp_path):
+    layers = keras.layers
+    inputs = keras.Input((4,))
+    frozen = layers.SpectralNormalization(layers.Dense(4, name="in"), name="frozen")
+    other = layers.SpectralNormalization(layers.Dense(4, name="in2"), name="other")
+    model = shuffled(headed(keras, keras.Model(inputs, other(frozen(inputs)), name="base")))
+    frozen.trainable = False
+    model.save(tmp_path / "model.h5")
+    opened = weightscope.load(tmp_path / "model.h5")
+    assert not opened.ledger.notes
+    for theirs in (frozen, other):
+        ours = opened["base"][theirs.name]
+        np.testing.assert_array_equal(ours.layer.weights["kernel"], theirs.layer.kernel)
+        np.testing.assert_array_equal(ours.weights["vector_u"], theirs.vector_u)
+
+
+def test_what_a_class_makes_for_itself_is_made_without_its_flag(tmp_path):
+    """Keras 3 makes the cell of a frozen ConvLSTM1D unfrozen, and so loads it in another order than it saved."""
+    inputs = x = keras.Input((2, 3, 2))
+    for name in ("frozen", "other"):
+        x = keras.layers.ConvLSTM1D(2, 2, padding="same", return_sequences=True, name=name)(x)
+    base = keras.Model(inputs, x, name="base")
+    model = shuffled(keras.Sequential([keras.Input((2, 3, 2)), base]))
+    base.get_layer("frozen").trainable = False
+    model.save(tmp_path / "model.h5")
+    x = RNG.normal(size=(2, 2, 3, 2)).astype("float32")
+    again = keras.models.load_model(tmp_path / "model.h5", compile=False)
+    opened = weightscope.load(tmp_path / "model.h5")
+    assert opened.ledger.contested
+    np.testing.assert_allclose(weightscope.predict(opened, x), again.predict(x, verbose=0), rtol=1e-5, atol=1e-5)
+    by_names = weightscope.load(tmp_path / "model.h5", bind="names")
+    np.testing.assert_allclose(weightscope.predict(by_names, x), model.predict(x, verbose=0), rtol=1e-5, atol=1e-5)

@@ -1,5 +1,7 @@
 """Whose the arrays of a legacy group are by their names, where these tell it of every one."""
 
+from collections import Counter
+
 from weightscope.opening.claiming import leaf_name
 
 
@@ -36,8 +38,8 @@ def unit_of_each(entries, paths):
 
 def _innermost(units):
     """Return ``{name: unit}`` of the layers that the units end with, where no two have one name."""
-    names = [unit[-1].name for unit in units]
-    return {unit[-1].name: unit for unit in units if names.count(unit[-1].name) == 1}
+    names = Counter(unit[-1].name for unit in units)
+    return {unit[-1].name: unit for unit in units if names[unit[-1].name] == 1}
 
 
 def _scope(path, group):

@@ -32,7 +32,7 @@ def keras3(layer: Layer) -> list[Entry]:
 
     A layer that is frozen itself has them as they come. Source: keras/src/layers/layer.py, the same properties.
     """
-    entries = list(_as_they_come(layer, (layer,)))
+    entries = _as_they_come(layer, (layer,))
     trains = layer.trainable or (isinstance(layer, Model) and not isinstance(layer, Functional))
     return sorted(entries, key=lambda entry: not _trains(entry)) if trains else entries
 
@@ -54,7 +54,8 @@ def _split(layer, unit):
     trained, kept = [entry for entry in own if entry.weight.trainable], [e for e in own if not e.weight.trainable]
     parts = [(part, _inner(unit, part)) for part in layer.parts.values()]
     if not (layer.trainable or isinstance(layer, Model)):
-        return [], trained + kept + [entry for part, inner in parts for entry in _all(part, inner)]
+        inside = [entry for part, inner in parts for entry in _all(part, inner)]
+        return [], _as_listed(layer, trained + kept + inside)
     halves = [_split(part, inner) for part, inner in parts]
     return (trained + [entry for half in halves for entry in half[0]],
             kept + [entry for half in halves for entry in half[1]])
@@ -68,11 +69,17 @@ def _all(layer, unit):
 
 
 def _as_they_come(layer, unit):
-    for weight in layer.weights.values():
-        if weight.tracked:
-            yield Entry(unit, layer, weight)
-    for part in layer.parts.values():
-        yield from _as_they_come(part, _inner(unit, part))
+    own = [Entry(unit, layer, weight) for weight in layer.weights.values() if weight.tracked]
+    parts = (_as_they_come(part, _inner(unit, part)) for part in layer.parts.values())
+    return _as_listed(layer, [*own, *(entry for inside in parts for entry in inside)])
+
+
+def _as_listed(layer, entries):
+    """Return the entries in the order that a layer has of its own, where one has: SpectralNormalization's kernel."""
+    if type(layer).all_weights is Layer.all_weights:
+        return entries
+    place = {weight: index for index, weight in enumerate(layer.all_weights())}
+    return sorted(entries, key=lambda entry: place.get(entry.weight, len(place)))
 
 
 def _inner(unit, part):
