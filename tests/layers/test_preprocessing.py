@@ -50,6 +50,18 @@ def test_normalization(tmp_path):
     agree_side_by_side(layers + [keras.layers.Normalization(**each) for each in given], FLOATS, tmp_path)
 
 
+def test_normalization_rounds_every_step_to_bfloat16(tmp_path):
+    x = keras.Input(FLOATS.shape[1:])
+    kept = adapted(keras.layers.Normalization(dtype="bfloat16"), FLOATS * 3 + 1)
+    turned = adapted(keras.layers.Normalization(dtype="bfloat16", invert=True), FLOATS * 3 + 1)
+    given = keras.layers.Normalization(dtype="mixed_bfloat16", mean=1.23456, variance=3.3)
+    model = keras.Model(x, [kept(x), turned(x), given(x)])
+    model.save(tmp_path / "model.keras")
+    ours = predict(load(tmp_path / "model.keras"), FLOATS)
+    for y, theirs in zip(ours, model.predict(FLOATS, verbose=0), strict=True):
+        np.testing.assert_array_equal(y, np.asarray(theirs).astype("float32"))
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "int64"])
 def test_whole_numbers_become_the_layers_dtype(dtype, tmp_path):
     layers = [adapted(keras.layers.Normalization(), WHOLE), keras.layers.Rescaling(1 / 255),

@@ -508,7 +508,7 @@ def write(name, make):
     version = tuple(map(int, keras.__version__.split(".")[:2]))
     model.run_eagerly = name.startswith("discretization") and version < (3, 12)  # a graph cut its floats off first
     out = model.predict(inputs if len(inputs) > 1 else inputs[0], verbose=0)
-    outs = [np.asarray(y) for y in keras.tree.flatten(out)]
+    outs = [np.asarray(y) for y in (out if isinstance(out, (list, tuple)) else [out])]
     arrays = {f"in_{i}": x for i, x in enumerate(inputs)}
     arrays.update({f"out_{i}": y.astype("float32") if y.dtype.name == "bfloat16" else y for i, y in enumerate(outs)})
     np.savez(os.path.join(OUT, name + ".npz"), **arrays)

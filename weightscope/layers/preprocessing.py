@@ -57,10 +57,10 @@ class Normalization(DataLayer):
 
     def forward(self, x, mean=None, variance=None, count=None):
         if mean is None:
-            mean, variance = (np.asarray(given, "float32") for given in (self.mean, self.variance))
+            mean, variance = (self.as_computed(np.asarray(given, "float32")) for given in (self.mean, self.variance))
         mean, variance = (self._along_axes(given, x) for given in (mean, variance))
-        scale = np.maximum(np.sqrt(variance), x.dtype.type(EPSILON))
-        return mean + x * scale if self.invert else (x - mean) / scale
+        scale = np.maximum(self.as_computed(np.sqrt(variance)), x.dtype.type(EPSILON))
+        return mean + self.as_computed(x * scale) if self.invert else self.as_computed(x - mean) / scale
 
     def _along_axes(self, values, x):
         kept = sorted(axis % x.ndim for axis in self.axes)[len(self.axes) - values.ndim:]
