@@ -32,6 +32,16 @@ def halves(packed, length, axis=-1):
     return both.take(np.arange(length), axis)
 
 
+def trits(packed, length):
+    """Return the numbers -1, 0 and 1 of which ``packed`` (uint8) holds five to a byte along axis 0, in base 3.
+
+    ``length``: how many there are; the last byte may hold fewer. The first number is the lowest digit. Source:
+    ``pack_ternary`` in keras/src/quantizers/quantizers.py of Keras 3.16.
+    """
+    digits = np.stack([packed // 3**place % 3 for place in range(5)], axis=1)
+    return digits.reshape(-1, *packed.shape[1:])[:length].astype("int8") - np.int8(1)
+
+
 def from_groups(whole, scale, zero, groups, rounded, axis=0):
     """Return (whole - zero) · scale; ``groups`` says which scale and zero are those of each step along ``axis``."""
     groups = groups.astype(np.int32)

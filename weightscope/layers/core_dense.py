@@ -3,8 +3,10 @@
 import numpy as np
 
 from weightscope.errors import Unreadable
+from weightscope.kernels.adding import added
+from weightscope.kernels.quantizing import trits
 from weightscope.layers.quantization import QuantizedKernel
-from weightscope.model.layer import Activation, Weight, keras_layer
+from weightscope.model.layer import Activation, Layer, Weight, keras_layer
 
 
 @keras_layer
@@ -43,6 +45,54 @@ class Dense(QuantizedKernel):
 
 def _last_with_first(x, kernel):
     return np.tensordot(x, kernel, 1)
+
+
+@keras_layer
+class TernaryDense(Layer):
+    """A dense layer that takes of each number of its kernel the sign alone, or 0 where it is small (Keras 3.16)."""
+
+    formula = """
+        signs = sign(kernel) where |kernel| > threshold, else 0
+        y = activation(x · signs + bias), without a threshold: activation(x · signs · mean(|kernel|) + bias)"""
+    formula_packed = """
+        signs = five digits in base 3 of each of kernel's bytes, less 1
+        y = activation(x · signs · kernel_scale + bias)"""
+    supports_masking = True
+    quantizes = ("ternary",)
+    units: int
+    threshold: "float | int | None" = None
+    activation: Activation = "linear"
+    use_bias: bool = True
+
+    def __init__(self, config, name):
+        super().__init__(config, name)
+        if self.quantizes_now:
+            self.formula = self.formula_packed
+
+    def weight_specs(self):
+        packed = self.quantizes_now
+        kernel = Weight("kernel", "in/5 units" if packed else "in units", trainable=not packed)
+        bias = [Weight("bias", "units")] * self.use_bias
+        yield from [*bias, kernel, Weight("kernel_scale", "", trainable=False)] if packed else [kernel, *bias]
+
+    def saved_order(self):
+        """Return the weights as a .keras file numbers them, the kernel first."""
+        return sorted(super().saved_order(), key=lambda weight: weight.name != "kernel")
+
+    def shape(self, x):
+        return *x[:-1], self.units
+
+    def forward(self, x, kernel, bias=None, kernel_scale=None):
+        if self.quantizes_now:
+            signs, scale = trits(kernel, x.shape[-1]).astype(x.dtype), kernel_scale
+        else:
+            sizes = np.abs(kernel)
+            mean = self.as_computed(sizes.mean(dtype=sizes.dtype))
+            threshold = mean * x.dtype.type(0.5) if self.threshold is None else x.dtype.type(self.threshold)
+            signs, scale = np.sign(kernel) * (sizes > threshold), mean if self.threshold is None else None
+        y = self.as_computed(_last_with_first(x, signs))
+        y = y if scale is None else self.as_computed(y * scale)
+        return self.activation(y if bias is None else added(y, bias))
 
 
 class BeforeDots(Weight):

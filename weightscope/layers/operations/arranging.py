@@ -191,6 +191,12 @@ def stack(x, axis=0):
 
 
 @operation
+def column_stack(xs):
+    """y = the arrays beside each other along axis 1, one of a single axis as a column"""
+    return np.concatenate([x[:, None] if x.ndim == 1 else x for x in promoted(*xs)], axis=1)
+
+
+@operation
 def hstack(xs):
     """y = the arrays beside each other"""
     return np.hstack(promoted(*xs))

@@ -57,6 +57,12 @@ def eigh(x):
 
 
 @operation(shape=same)
+def matrix_power(x, n):
+    """y = x · x · …, n times; the inverse so often for a negative n"""
+    return np.linalg.matrix_power(x, n)
+
+
+@operation(shape=same)
 def inv(x):
     """y = the inverse of x"""
     return np.linalg.inv(x)

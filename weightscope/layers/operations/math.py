@@ -5,10 +5,10 @@ import numpy as np
 from weightscope.errors import NotReplayable
 from weightscope.kernels.sorting import places_in_order
 from weightscope.kernels.special import erf as erf_of
-from weightscope.kernels.special import erf_double, erfc_beyond
-from weightscope.layers.operations.dtypes import cast, tensor
+from weightscope.kernels.special import erf_double, erfc_beyond, gamma_below
+from weightscope.layers.operations.dtypes import cast, result_type, tensor
 from weightscope.layers.operations.reductions import axes_of, reduced
-from weightscope.layers.operations.table import operations_of, same, shape_of
+from weightscope.layers.operations.table import broadcast, operations_of, same, shape_of
 
 operation = operations_of("math")
 
@@ -173,3 +173,11 @@ def view_as_complex(x):
 def view_as_real(x):
     """y = the real and the imaginary part of x, side by side"""
     return np.stack([x.real, x.imag], axis=-1)
+
+
+@operation(shape=broadcast)
+def gammainc(x1, x2):
+    """y = the share of the gamma function of x1 that lies below x2"""
+    dtype = result_type(x1, x2, float)
+    x1, x2 = (tensor(x, dtype).astype("float64") for x in (x1, x2))
+    return cast(gamma_below(x1, x2), dtype)
