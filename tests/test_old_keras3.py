@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from running import run
 
 import weightscope
 from weightscope.model.structure import flatten
@@ -59,3 +60,16 @@ def test_another_version_may_be_asked_for(case, unpacked):
 def test_convert_does_not_write_another_meaning(unpacked):
     with pytest.raises(weightscope.Unsupported, match="otherwise now than the version that saved the file"):
         weightscope.convert(weightscope.load(unpacked / "3.3.3/softmax_mask.h5"))
+
+
+def test_predict_says_what_the_file_is_read_as(unpacked, tmp_path):
+    with np.load(unpacked / "3.3.3/randomcrop_grows.npz") as recorded:
+        np.save(tmp_path / "x.npy", recorded["in_0"])
+    path = str(unpacked / "3.3.3/randomcrop_grows.h5")
+    done = run("predict", path, "--input", "x.npy", "-o", "y.npy", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "note: Keras 3.3.3, read as: RandomCrop cuts and resizes in predict" in done.stderr
+    assert np.load(tmp_path / "y.npy").shape == (2, 8, 7, 3)
+    done = run("predict", path, "--input", "x.npy", "-o", "y.npy", "--keras-version", "3.8.0", cwd=tmp_path)
+    assert "note" not in done.stderr
+    assert np.load(tmp_path / "y.npy").shape == (2, 5, 6, 3)

@@ -17,6 +17,9 @@ from weightscope.model.names import printable
 def command(model, reading, inputs, output, batch_size):
     """Run the saved MODEL on --input in NumPy, without Keras, and save or print what predict returns.
 
+    A file of an old Keras means what its own version meant; notes on stderr
+    say what was read as what.
+
     The arrays of an .npz are taken by the names of the model's inputs, or else in their order.
     """
     if not inputs:
@@ -34,6 +37,8 @@ def command(model, reading, inputs, output, batch_size):
         _save(named, output)
     told = ", ".join(f"{printable(name)} {value.shape} {value.dtype}" for name, value in named.items())
     click.echo(f"{printable(description)} → {told}" + (f" in {output}" if output else ""), err=True)
+    for note in opened.notes:
+        click.echo(f"note: {printable(note)}", err=True)
 
 
 def _named(model, outputs):
