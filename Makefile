@@ -6,6 +6,7 @@
 # make bench-verdict   faults injected into models: how many are found, named, and falsely alarmed about
 # make real   counts over a folder of public model files, for the README: REAL=folder
 # make soak   random models and all of keras.applications against Keras, for long: SOAK='--examples 1000 --seed 7'
+# make mutants   small faults put into the code: how many the tests notice: MUTANTS='--count 20 --seed 3'
 PYTHON ?= python3
 # An editable install compiles nothing, and some machines keep Python from doing so at the first run: hence compileall.
 VENV := .venv
@@ -13,7 +14,7 @@ LIGHT := .venv-light
 BIN := $(VENV)/bin
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test quick check samples bench bench-verdict real soak clean
+.PHONY: demo test quick check samples bench bench-verdict real soak mutants clean
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -54,6 +55,9 @@ bench: $(VENV)/.ready
 
 soak: $(VENV)/.ready
 	$(BIN)/python tests/soak.py $(SOAK)
+
+mutants: $(VENV)/.ready
+	$(BIN)/python tests/mutants.py $(MUTANTS)
 
 bench-verdict: $(VENV)/.ready
 	$(BIN)/python tests/bench_verdict.py $(VERDICT)

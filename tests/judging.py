@@ -1,14 +1,17 @@
 """Judges a saved model as ``verify`` does, with Keras in this process: no call may leave its budget for rounding."""
 
+from contextlib import contextmanager
 from functools import partial
 from unittest.mock import patch
 
+import keras
 import numpy as np
 import tensorflow
 
 from weightscope.errors import NoTwin
 from weightscope.opening.load import load
 from weightscope.reference.keras3 import Keras3
+from weightscope.reference.keras3_twin import can_be_turned
 from weightscope.reference.storing import restored, storable
 from weightscope.replaying.samples import samples_of
 from weightscope.verdict.alone import judged_alone
@@ -25,11 +28,15 @@ class NotLoaded(Exception):
 class Live:
     """A reference as ``verify`` asks it, of one batch; ``no_twin`` is what kept Keras from running in float64.
 
-    ``jit``: XLA compiles what Keras runs.
+    ``jit``: XLA compiles what Keras runs. ``model``: the one that was saved at ``path``, not to be loaded where it can
+    do without; its twin runs uncompiled then.
     """
 
-    def __init__(self, path, arrays, jit=False):
-        self._keras, self.arrays, self._jit, self.no_twin = Keras3(), arrays, jit, ""
+    def __init__(self, path, arrays, jit=False, model=None):
+        self._keras, self.arrays, self._jit, self.no_twin = Keras3(model), arrays, jit, ""
+        self._is_live = model is not None and can_be_turned(keras, model)
+        if self._is_live:
+            return
         try:
             self._keras.load(str(path), None)
         except Exception as error:
@@ -43,7 +50,9 @@ class Live:
     def twin(self):
         """Yield ``(path, arrays)`` of the model in float64."""
         try:
-            yield from self._told(self._keras.twin()(), {}, self._given)
+            twin = self._keras.twin()()
+            with eagerly(self._is_live):
+                yield from self._told(twin, {}, self._given)
         except Exception as error:  # whatever Keras or TensorFlow raises where it has no float64
             self.no_twin = str(error)
             raise NoTwin(self.no_twin) from error
@@ -61,6 +70,16 @@ class Live:
         return found
 
 
+@contextmanager
+def eagerly(wanted=True):
+    """While entered, TensorFlow runs functions without compiling them, if that is ``wanted``."""
+    tensorflow.config.run_functions_eagerly(wanted)
+    try:
+        yield
+    finally:
+        tensorflow.config.run_functions_eagerly(False)
+
+
 def as_the_child_sends_it(array):
     """Return a copy of an array of Keras', bfloat16 in our own dtype for it."""
     array = np.array(array)
@@ -73,11 +92,17 @@ def both_sides(model, live, keep=False):
     return sides, judged_alone(sides, live.twin(), keep)
 
 
-def judged(path, inputs, jit=False):
+def judged(path, inputs, jit=False, live_model=None):
     """Return a Difference for each call of the model at ``path`` on one batch of inputs, and why there is no twin."""
     model = load(path)
-    live = Live(path, [np.asarray(x) for x in samples_of(model, inputs, 32).arrays], jit)
+    live = Live(path, [np.asarray(x) for x in samples_of(model, inputs, 32).arrays], jit, live_model)
     return differences_of(*both_sides(model, live)), live.no_twin
+
+
+def outside_budget(rows):
+    """Return ``(in words, path)`` of the Differences that ``verify`` does not let pass."""
+    return [(f"{row.path} ({row.class_name}): {row.verdict} {row.reason} {row.fault}", row.path) for row in rows
+            if row.verdict not in ("agrees", "not compared")]
 
 
 def stay_within_budget(path, inputs):
@@ -86,6 +111,5 @@ def stay_within_budget(path, inputs):
         rows, _ = judged(path, inputs)
     except NotLoaded:
         return
-    wrong = [f"{row.path} ({row.class_name}): {row.verdict} {row.reason} {row.fault}" for row in rows
-             if row.verdict not in ("agrees", "not compared")]
+    wrong = [words for words, _ in outside_budget(rows)]
     assert not wrong, "\n".join(wrong)

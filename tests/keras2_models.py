@@ -1,8 +1,14 @@
-"""Models of every layer of Keras 2, for tests that hold tf_keras against something: ``CASES`` and ``built``."""
+"""Models of every layer of Keras 2, for tests that hold tf_keras against something: ``CASES`` and ``seen``."""
 # ruff: noqa: N803  (classes as arguments)
+
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
+from judging import eagerly
 
 K = pytest.importorskip("tf_keras")
 tf = pytest.importorskip("tensorflow")
@@ -297,3 +303,38 @@ def built(shape, layers, dtype, batch):
         if weight.dtype.is_floating:
             weight.assign(RNG.uniform(0.2 if "variance" in weight.name else -0.7, 0.9, weight.shape))
     return model
+
+
+@dataclass
+class Seen:
+    """What tf_keras made of a case: its input and output, the files, and what the model says of itself."""
+
+    x: np.ndarray
+    y: np.ndarray
+    files: dict
+    parameters: int
+    output_shape: tuple
+
+    @property
+    def given(self):
+        """The input as Keras takes it."""
+        return tf.constant(self.x) if self.x.dtype.kind == "U" else self.x
+
+
+@cache
+def seen(name):
+    """Build a case once for all tests of a file; an ``.h5`` that tf_keras cannot save is not among the files."""
+    shape, layers, dtype, x, batch = CASES[name]
+    model = built(shape, layers, dtype, batch)
+    x = RNG.normal(size=(batch or 3, *shape)).astype("float32") if x is None else x
+    x = x.astype(str) if dtype == "string" else x
+    with eagerly():
+        y = model.predict(tf.constant(x) if dtype == "string" else x, batch_size=batch or 32, verbose=0)
+    forms = ("keras",) if name == "integer_lookup_adapted" else ("keras", "h5")  # no vocabulary goes into an .h5
+    with tempfile.TemporaryDirectory() as folder:
+        paths = {form: Path(folder) / f"model.{form}" for form in forms}
+        for path in paths.values():
+            model.save(path)
+        files = {form: path.read_bytes() for form, path in paths.items()}
+    tables = any(isinstance(layer, (L.IntegerLookup, L.StringLookup)) for layer in model.layers)  # they are no arrays
+    return Seen(x, y, files, None if tables else model.count_params(), model.output_shape)

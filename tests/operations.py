@@ -6,6 +6,7 @@ computes in live Keras; the shapes are held against Keras' own as well.
 
 import os
 from dataclasses import dataclass, field
+from functools import partial
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
@@ -36,13 +37,15 @@ class Op:
     """A call to compare: a name in ``keras.ops`` or any function of Keras tensors, its arguments and settings.
 
     Arrays, and shapes (filled with seeded normal values), become inputs of the model; all else is a constant. ``free``:
-    whether the batch axis is left open; ``symbolic``: whether Keras' own symbolic shape is right.
+    whether the batch axis is left open; ``compiled``: whether Keras gives something else uncompiled; ``symbolic``:
+    whether Keras' own symbolic shape is right.
     """
 
     function: object
     args: tuple
     settings: dict = field(default_factory=dict)
     free: bool = True
+    compiled: bool = False
     tolerance: object = None
     symbolic: bool = True
 
@@ -88,9 +91,9 @@ class Op:
         return keras.tree.map_structure(keras.ops.convert_to_numpy, found)
 
 
-def op(function, *args, free=True, tolerance=None, symbolic=True, **settings):
+def op(function, *args, free=True, compiled=False, tolerance=None, symbolic=True, **settings):
     """Return an Op."""
-    return Op(function, args, settings, free, tolerance, symbolic)
+    return Op(function, args, settings, free, compiled, tolerance, symbolic)
 
 
 def ops(*found):
@@ -117,7 +120,8 @@ def agree_with_keras(cases, folder, in_model=True):
     ``in_model``: whether Keras can run the calls in ``predict``; those that it cannot, it runs on arrays.
     """
     model, values = model_of(cases)
-    theirs = model.predict_on_batch(values) if in_model else [case.on_arrays() for case in cases]
+    run = model.predict_on_batch if any(case.compiled for case in cases) else partial(_run, model)
+    theirs = run(values) if in_model else [case.on_arrays() for case in cases]
     model.save(folder / "model.keras")
     opened = load(folder / "model.keras")
     trace = replay(opened, values)
@@ -135,6 +139,11 @@ def agree_with_keras(cases, folder, in_model=True):
     if in_model:
         stay_within_budget(folder / "model.keras", values)
     return list(zip(trace.output, theirs))[: len(cases)]
+
+
+def _run(model, values):
+    found = model(values, training=False)  # uncompiled: compiling takes many times as long, and the budgets see to it
+    return keras.tree.map_structure(keras.ops.convert_to_numpy, found)
 
 
 def assert_same(ours, theirs, tolerance=None):

@@ -29,21 +29,18 @@ def agree_side_by_side(layers, x, folder, tolerance=None, h5=True):
     assert opened.count_params() == model.count_params()
     trace = replay(opened, x)
     assert not trace.missing, trace.missing
-    shapes = opened.output_shape(opened.shapes([item.shape for item in x]))
-    for layer, a, b, shape in zip(layers, trace.output, _as_list(theirs, len(layers)), shapes, strict=True):
+    shape = opened.output_shape(opened.shapes([item.shape for item in x]))
+    found = [[given] if len(layers) == 1 else given for given in (trace.output, theirs, shape)]  # Keras gives one bare
+    for layer, a, b, shape in zip(layers, *found, strict=True):
         what = layer.get_config() if isinstance(layer, keras.Layer) else layer
         _agrees(what, a, b, shape, tolerance)
     _nothing_is_left(opened, model, folder, h5)
-    return trace.output
+    return found[0]
 
 
 def is_text(x):
     """Tell whether an array holds text."""
     return x.dtype.kind in "OSU"
-
-
-def _as_list(outputs, count):
-    return [outputs] if count == 1 and not isinstance(outputs, list) else outputs
 
 
 def _agrees(what, a, b, shape, tolerance):

@@ -1,7 +1,6 @@
 """Random models, and all of ``keras.applications``, held against Keras for as long as you like: ``make soak``, or
 
-    python tests/soak.py [--examples N] [--seed FIRST] [--policy NAME ...] [--applications | --no-applications]
-    python tests/soak.py --examples 0 --no-applications --frozen N   # nested models with layers frozen, of both Kerases
+    python tests/soak.py [--examples N] [--layers N] [--frozen N] [--seed FIRST] [--policy NAME ...] [--no-applications]
 
 One line for each that fails, with the seed that makes it again and the story of the model; a summary at the end. Exit
 status 1 where anything failed.
@@ -22,6 +21,7 @@ from applications import application, names
 from frozen_models import Grown
 from frozen_models import hold as hold_frozen
 from holding import NotRun, hold
+from random_budgets import verdicts
 from random_models import random_model
 
 POLICIES = ("float32", "float32", "float64", "mixed_float16")
@@ -79,6 +79,17 @@ def frozen_ones(first, examples, counts):
                     print("\n    ".join([told, *grown.story]), flush=True)
 
 
+def random_budgets(first, examples, counts):
+    """Judge ``examples`` random layers, compiled by TensorFlow and by XLA."""
+    for seed in range(first, first + examples):
+        for jit in (False, True):
+            with tempfile.TemporaryDirectory() as folder:
+                said = verdicts(seed, Path(folder), jit)
+            counts["within budget" if said == ["agrees"] else "DIFFER"] += 1
+            if said != ["agrees"]:
+                print(f"layer of seed {seed}{', XLA' * jit}: {said}", flush=True)
+
+
 def all_applications(counts, found):
     """Hold every architecture of ``keras.applications``, and print the largest difference of each."""
     for name in names():
@@ -95,7 +106,8 @@ def main():
     parser.add_argument("--examples", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--policy", nargs="+", default=POLICIES)
-    parser.add_argument("--frozen", type=int, default=0)
+    parser.add_argument("--frozen", type=int, default=100, help="nested models of each Keras, with layers frozen")
+    parser.add_argument("--layers", type=int, default=300, help="random layers to be held against their budgets")
     parser.add_argument("--applications", action=argparse.BooleanOptionalAction, default=True)
     asked = parser.parse_args()
     warnings.simplefilter("ignore")  # Keras warns about much of what is tried here
@@ -105,6 +117,7 @@ def main():
         worst = max(found, key=found.get)
         print(f"largest difference of an output: {found[worst]:.1e} of its largest value ({worst})")
     frozen_ones(asked.seed, asked.frozen, counts)
+    random_budgets(asked.seed, asked.layers, counts)
     if asked.applications:
         all_applications(counts, found)
     print(", ".join(f"{number} {what}" for what, number in counts.items()))

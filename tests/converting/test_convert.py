@@ -6,7 +6,8 @@ import keras
 import numpy as np
 import pytest
 import tf_keras
-from keras2_models import CASES, built
+from judging import eagerly
+from keras2_models import CASES, seen
 from running import run
 from test_old_models import UNTOLD, cases, numbered, unpacked  # noqa: F401  (a fixture)
 
@@ -43,7 +44,8 @@ def predicted(data, inputs, folder):
     (folder / "new.keras").write_bytes(data)
     keras.backend.clear_session()
     new = keras.saving.load_model(folder / "new.keras")
-    y = new.predict(inputs if len(inputs) > 1 else inputs[0], batch_size=len(inputs[0]), verbose=0)
+    with eagerly():
+        y = new.predict(inputs if len(inputs) > 1 else inputs[0], batch_size=len(inputs[0]), verbose=0)
     return y if isinstance(y, list) else [y]
 
 
@@ -80,23 +82,18 @@ UNBUILT = {"crop_(0, 9)"}  # of which Keras 3 says that nothing would be left
 
 @pytest.mark.parametrize("name", sorted(CASES.keys() - UNSAVED - UNBUILT))
 def test_keras_3_gives_what_tf_keras_gives(name, tmp_path):
-    shape, layers, dtype, x, batch = CASES[name]
-    model = built(shape, layers, dtype, batch)
-    x = RNG.normal(size=(3, *shape)).astype("float32") if x is None else x
-    text = dtype == "string"
-    given = __import__("tensorflow").constant(x.astype(str)) if text else x
-    model.save(tmp_path / "old.h5")
+    old = seen(name)
+    (tmp_path / "old.h5").write_bytes(old.files["h5"])
     if name in WORDLESS:
         with pytest.raises(Unsupported, match=WORDLESS[name]):
             convert(weightscope.load(tmp_path / "old.h5"))
         return
-    expected = model.predict(given, verbose=0)
     data = convert(weightscope.load(tmp_path / "old.h5")).data
-    [y] = predicted(data, [given], tmp_path)
-    if expected.dtype.kind == "O":
-        assert y.astype(str).tolist() == expected.astype(str).tolist()
+    [y] = predicted(data, [old.given], tmp_path)
+    if old.y.dtype.kind == "O":
+        assert y.astype(str).tolist() == old.y.astype(str).tolist()
     else:
-        np.testing.assert_allclose(y, expected, rtol=2e-4, atol=5e-5 * max(1, np.abs(expected).max()))
+        np.testing.assert_allclose(y, old.y, rtol=2e-4, atol=5e-5 * max(1, np.abs(old.y).max()))
 
 
 # What their constructors take out of **kwargs.

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from agreement import Case, agrees_with_keras, cases
+from agreement import Case, agrees_with_keras, cases, each
 
 from weightscope.model.layer import layer_from
 
@@ -26,20 +26,20 @@ def causal(layer, *x):
     return layer(list(x), use_causal_mask=True)
 
 
-@pytest.mark.parametrize(("name", "settings"), [
-    ("Attention", {}), ("Attention", {"use_scale": True}), ("Attention", {"score_mode": "concat"}),
-    ("Attention", {"score_mode": "concat", "use_scale": True}), ("AdditiveAttention", {}),
-    ("AdditiveAttention", {"use_scale": False})], ids=str)
-@cases(
+@cases(*each(
+    {"Attention": {}, "AdditiveAttention": {}},
+    {"Attention": {"use_scale": True}, "AdditiveAttention": {"use_scale": False}},
+    {"Attention": {"score_mode": "concat"}},
+    {"Attention": {"score_mode": "concat", "use_scale": True}},
     Case("", [QUERY, VALUE]),
     Case("", [QUERY, VALUE, VALUE]),
     Case("", [QUERY, VALUE], mask={0: QUERY_MASK, 1: VALUE_MASK}),
     Case("", [QUERY, VALUE, VALUE], mask={0: QUERY_MASK, 1: NO_VALUE, 2: VALUE_MASK}, call=scores),
     Case("", [SQUARE, SQUARE], mask={1: QUERY_MASK}, call=causal),
     Case("", [SQUARE, SQUARE], call=causal),
-)
-def test_of_query_and_value(name, settings, case, tmp_path):
-    agrees_with_keras(Case(name, case.x, settings, case.mask, case.call), tmp_path)
+))
+def test_of_query_and_value(case, tmp_path):
+    agrees_with_keras(case, tmp_path)
 
 
 @cases(
@@ -74,8 +74,8 @@ MULTI = {"num_heads": 2, "key_dim": 3}
 GROUPED = {"head_dim": 3, "num_query_heads": 4, "num_key_value_heads": 2}
 
 
-@pytest.mark.parametrize(("name", "base"), [("MultiHeadAttention", MULTI), ("GroupQueryAttention", GROUPED)])
-@cases(
+@cases(*each(
+    {"MultiHeadAttention": MULTI, "GroupQueryAttention": GROUPED},
     Case("", [QUERY, VALUE], call=call()),
     Case("", [QUERY, VALUE, VALUE], call=call("key")),
     Case("", [QUERY, VALUE], {"use_bias": False}, call=call()),
@@ -97,9 +97,9 @@ GROUPED = {"head_dim": 3, "num_query_heads": 4, "num_key_value_heads": 2}
     Case("", [QUERY, VALUE, ALLOWED], {"dropout": 0.1}, {1: VALUE_MASK}, call("attention_mask")),
     Case("", [QUERY, VALUE], {"dtype": "float64", "use_gate": True}, call=call()),
     Case("", [QUERY, VALUE], {"dtype": "mixed_float16"}, {1: VALUE_MASK}, call()),
-)
-def test_in_several_heads(name, base, case, tmp_path):
-    agrees_with_keras(Case(name, case.x, {**base, **case.settings}, case.mask, case.call), tmp_path)
+))
+def test_in_several_heads(case, tmp_path):
+    agrees_with_keras(case, tmp_path)
 
 
 IMAGE = (2, 3, 4, 5)

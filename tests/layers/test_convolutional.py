@@ -64,13 +64,13 @@ FIRST = {"kernel_size": 3, "data_format": "channels_first"}
 
 
 @cases(
-    Case("Conv1D", (2, 3, 8), {"filters": 6, **FIRST}),
-    Case("Conv2D", (2, 3, 9, 8), {"filters": 6, **FIRST}),
-    Case("Conv2D", (2, 3, 9, 8), {"filters": 6, "groups": 3, **FIRST}),
-    Case("Conv3D", (2, 3, 5, 4, 8), {"filters": 6, **FIRST}),
-    Case("DepthwiseConv1D", (2, 3, 8), {"depth_multiplier": 2, **FIRST}),
-    Case("SeparableConv2D", (2, 3, 9, 8), {"filters": 6, **FIRST}),
-    Case("Conv2DTranspose", (2, 3, 9, 4), {"filters": 6, **FIRST}),
+    Case("Conv1D", (2, 3, 8), {"filters": 6, **FIRST}, compiled=True),
+    Case("Conv2D", (2, 3, 9, 8), {"filters": 6, **FIRST}, compiled=True),
+    Case("Conv2D", (2, 3, 9, 8), {"filters": 6, "groups": 3, **FIRST}, compiled=True),
+    Case("Conv3D", (2, 3, 5, 4, 8), {"filters": 6, **FIRST}, compiled=True),
+    Case("DepthwiseConv1D", (2, 3, 8), {"depth_multiplier": 2, **FIRST}, compiled=True),
+    Case("SeparableConv2D", (2, 3, 9, 8), {"filters": 6, **FIRST}, compiled=True),
+    Case("Conv2DTranspose", (2, 3, 9, 4), {"filters": 6, **FIRST}, compiled=True),
 )
 def test_where_the_bias_goes_when_the_output_is_as_wide_as_deep(case, tmp_path):
     agrees_with_keras(case, tmp_path)

@@ -36,7 +36,7 @@ BY_THEMSELVES = {"RandomCrop", "Equalization"}  # tested below: Keras' symbolic 
 
 
 @cases(
-    *(Case(name, BYTES, settings) for name, settings in AUGMENTATIONS.items()),
+    *(Case(name, BYTES, settings, compiled=True) for name, settings in AUGMENTATIONS.items()),
     Case("Resizing", IMAGES, {"height": 4, "width": 13}),
     Case("CenterCrop", IMAGES, {"height": 4, "width": 6}),
     Case("AutoContrast", IMAGES),

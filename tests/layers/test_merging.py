@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from agreement import Case, agrees_with_keras, cases
+from agreement import Case, agrees_with_keras, cases, each
 
 from weightscope.model.layer import layer_from
 from weightscope.opening.load import load
@@ -16,8 +16,8 @@ SECOND = [[1, 0, 1, 0], [1, 1, 1, 0], [0, 0, 0, 1]]
 ELEMENTWISE = ("Add", "Multiply", "Average", "Maximum", "Minimum")
 
 
-@pytest.mark.parametrize("name", ELEMENTWISE)
-@cases(
+@cases(*each(
+    {name: {} for name in ELEMENTWISE},
     Case("", [X, X]),
     Case("", [X, X, X, X]),
     Case("", [X, (3, 1, 2)]),
@@ -32,9 +32,9 @@ ELEMENTWISE = ("Add", "Multiply", "Average", "Maximum", "Minimum")
     Case("", [X, (3, 1, 4, 2)], mask={0: FIRST}),
     Case("", [X, X], {"dtype": "float64"}, {0: FIRST}),
     Case("", [X, X], {"dtype": "mixed_float16"}, {0: FIRST, 1: SECOND}),
-)
-def test_element_by_element(name, case, tmp_path):
-    agrees_with_keras(Case(name, case.x, case.settings, case.mask), tmp_path)
+))
+def test_element_by_element(case, tmp_path):
+    agrees_with_keras(case, tmp_path)
 
 
 @cases(

@@ -15,6 +15,7 @@ import pytest
 from operations import Fixed, agree_with_keras, assert_same, model_of, op, ops
 
 from weightscope.errors import NotReplayable, Unreadable
+from weightscope.layers import families
 from weightscope.layers.operations.table import Operation
 from weightscope.model.constants import revived
 from weightscope.model.layer import known_operations, layer_from
@@ -22,6 +23,7 @@ from weightscope.opening.load import load
 from weightscope.replaying.replay import replay
 
 pytestmark = pytest.mark.keras
+families.bring_all()
 
 EXCUSED = {
     **dict.fromkeys(

@@ -40,7 +40,7 @@ LABELS = RNG.integers(0, 4, (2, 3)).astype("int32")
     op("view", (3, 4), dtype="uint8"),
     op("view", (3, 4), dtype="int64"),
     op("size", BOX),
-    op("ndim", BOX, symbolic=False),
+    op("ndim", BOX, symbolic=False, compiled=True),
     op("flip", BOX),
     op("flip", BOX, axis=1),
     op("flip", BOX, axis=(0, -1)),

@@ -1,18 +1,18 @@
 """LoRA and quantized layers against Keras, in the formats that Keras can write them to."""
 
-import agreement
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
-from agreement import Case, assert_close, cases
+from agreement import Case, agrees_with_keras, assert_close, cases
+from together import built_alone
 
 import weightscope
-from weightscope.files.read import read
 from weightscope.kernels.quantizing import halves
 from weightscope.kernels.short_floats import to_float8
 from weightscope.model.layer import layer_from
-from weightscope.opening import binding
-from weightscope.opening.load import build, load, translated
+from weightscope.opening.load import load
 from weightscope.replaying.replay import replay
 from weightscope.verdict.verify import verify
 
@@ -58,74 +58,43 @@ def quantized(mode, **how):
     return lambda layer: layer.quantize(mode, config=kinds[mode](**how) if how else None)
 
 
-def agrees_when(change, case, folder, formats=("keras", "h5"), tolerance=None):
-    """Build a Case, change its layer, and hold what is read back from each file against Keras."""
-    model, x, layer = agreement._keras_model(case)
-    change(layer)
-    theirs = model.predict(x[0], verbose=0)
-    for ending in formats:
-        path = folder / f"model.{ending}"
-        model.save(path)
-        opened = load(path)
-        assert opened.ledger.closes and not opened.ledger.unclaimed and not opened.ledger.problems, opened.ledger
-        assert opened.count_params() == model.count_params()
-        ours = next(found for found in opened.layers if found.name == layer.name)
-        assert sorted(w.name for w in ours.all_weights()) == sorted(w.name for w in layer.weights)
-        agreement._agree_on_words(ours, layer)
-        agreement._agree_on_shapes(opened, model, x, theirs)
-        assert_close(replay(opened, x[0]).output, theirs, tolerance)
-        _agree_on_values(ours, keras.models.load_model(path).get_layer(layer.name) if ending == "keras" else layer)
-    _weights_file(model, folder)
+def changed(change, *found, **others):
+    """Return Cases anew with layers that are changed once they are built."""
+    return [replace(case, change=change, **others) for case in found]
 
 
-def _agree_on_values(ours, layer):
-    theirs = {weight.name: keras.ops.convert_to_numpy(weight) for weight in layer.weights}
-    for weight in ours.weights.values():
-        np.testing.assert_array_equal(weight.array, theirs[weight.name])
-
-
-def _weights_file(model, folder):
-    model.save_weights(folder / "model.weights.h5")
-    with read(folder / "model.weights.h5") as saved:
-        built = build(translated(read(folder / "model.keras"))[0])
-        ledger = binding.bind(built, saved)
-        assert ledger.closes and not ledger.unclaimed and not ledger.problems, ledger
-
-
-@cases(
+@cases(*changed(
+    with_lora,
     *KERNELS[:4],
-    *TABLES[:2],
+    *TABLES[:3],
     Case("EinsumDense", (3, 6), {"equation": "...x,xy->...y", "output_shape": 4}),
     Case("Conv1D", (2, 9, 3), {"filters": 4, "kernel_size": 3, "padding": "causal"}),
     Case("Conv2D", (2, 6, 7, 4), {"filters": 6, "kernel_size": (2, 3), "groups": 2, "activation": "relu"}),
     Case("Conv3D", (2, 4, 4, 4, 2), {"filters": 3, "kernel_size": 2, "use_bias": False}),
-)
+))
 def test_lora(case, tmp_path):
-    agrees_when(with_lora, case, tmp_path)
+    agrees_with_keras(case, tmp_path)
 
 
-def test_lora_of_a_tied_reversible_embedding(tmp_path):
-    agrees_when(with_lora, TABLES[2], tmp_path)
+@cases(
+    *changed(quantized("int8"), *KERNELS, *TABLES),
+    *(case for how in ({}, {"block_size": -1}, {"block_size": 2})
+      for case in changed(quantized("int4", **how), *KERNELS[:4], *TABLES)),
+)
+def test_whole_numbers(case, tmp_path):
+    agrees_with_keras(case, tmp_path)
 
 
-@cases(*KERNELS, *TABLES)
-def test_int8(case, tmp_path):
-    agrees_when(quantized("int8"), case, tmp_path)
+COARSE = keras.quantizers.AbsMaxQuantizer(value_range=(-31, 31), epsilon=1e-3)
 
 
-@pytest.mark.parametrize("how", [{}, {"block_size": -1}, {"block_size": 2}], ids=str)
-@cases(*KERNELS[:4], *TABLES)
-def test_int4(how, case, tmp_path):
-    agrees_when(quantized("int4", **how), case, tmp_path)
-
-
-@cases(DENSE, EINSUM)
+@cases(
+    *changed(quantized("int8", weight_quantizer=keras.quantizers.AbsMaxQuantizer(axis=0)), DENSE, EINSUM),
+    *changed(quantized("int8", activation_quantizer=COARSE), DENSE, EINSUM),
+    *changed(quantized("int4", activation_quantizer=COARSE, block_size=-1), DENSE, EINSUM),
+)
 def test_quantizers_of_inputs_of_ones_own(case, tmp_path):
-    coarse = keras.quantizers.AbsMaxQuantizer(value_range=(-31, 31), epsilon=1e-3)
-    weights_only = quantized("int8", weight_quantizer=keras.quantizers.AbsMaxQuantizer(axis=0))
-    agrees_when(weights_only, case, tmp_path)
-    agrees_when(quantized("int8", activation_quantizer=coarse), case, tmp_path)
-    agrees_when(quantized("int4", activation_quantizer=coarse, block_size=-1), case, tmp_path)
+    agrees_with_keras(case, tmp_path)
 
 
 @pytest.mark.parametrize("mode", ["int8", "int4"])
@@ -134,33 +103,32 @@ def test_lora_of_quantized_layers(mode, case, tmp_path):
     def change(layer):
         quantized(mode)(layer)
         with_lora(layer)
-    model, x, layer = agreement._keras_model(case)
-    change(layer)
+    model, branch = built_alone(replace(case, change=change))
     model.save(tmp_path / "model.h5")
     opened = load(tmp_path / "model.h5")
-    assert_close(replay(opened, x[0]).output, model.predict(x[0], verbose=0))
+    assert_close(replay(opened, branch.x[0]).output[0], model.predict(branch.x, verbose=0)[0])
     model.save(tmp_path / "model.keras")  # merges, and quantizes once more
     opened = load(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     assert opened.count_params() == again.count_params()
-    assert_close(replay(opened, x[0]).output, again.predict(x[0], verbose=0))
+    assert_close(replay(opened, branch.x[0]).output[0], again.predict(branch.x, verbose=0)[0])
 
 
-@cases(DENSE, EINSUM)
+def in_float8(layer):
+    layer.quantize("float8")
+    layer.inputs_scale.assign(0.01)
+    layer.kernel_scale.assign(0.3)
+
+
+@cases(*changed(in_float8, DENSE, EINSUM))
 def test_float8(case, tmp_path):
-    def change(layer):
-        quantized("float8")(layer)
-        layer.inputs_scale.assign(0.01)
-        layer.kernel_scale.assign(0.3)
-    agrees_when(change, case, tmp_path)
+    agrees_with_keras(case, tmp_path)
 
 
-@pytest.mark.parametrize("mode", ["int8", "int4", "float8"])
-@cases(DENSE, EINSUM)
-def test_quantized_mixed_precision(mode, case, tmp_path):
-    change = quantized(mode)
-    settings = {**case.settings, "dtype": "mixed_bfloat16"}
-    agrees_when(change, Case(case.layer, case.x, settings), tmp_path, formats=["keras"])
+@cases(*(case for mode in ("int8", "int4", "float8")
+         for case in changed(quantized(mode), DENSE, EINSUM, policy="mixed_bfloat16", formats=("keras",))))
+def test_quantized_mixed_precision(case, tmp_path):
+    agrees_with_keras(case, tmp_path)
 
 
 @pytest.mark.parametrize("mode", ["int8", "int4", "float8"])
@@ -261,15 +229,15 @@ def test_a_map_of_policies_says_of_each_dense_layer_how_it_computes(tmp_path, en
 
 
 def test_a_file_says_that_saving_rounded_what_lora_adds(tmp_path):
-    model, x, layer = agreement._keras_model(DENSE)
-    layer.quantize("int8")
-    with_lora(layer)
+    model, branch = built_alone(DENSE)
+    branch.layer.quantize("int8")
+    with_lora(branch.layer)
     model.save(tmp_path / "model.keras")
     opened = load(tmp_path / "model.keras")
     [note] = opened.notes
     assert "LoRA was added to its int8 weights and the sum rounded anew" in note
-    loaded = keras.models.load_model(tmp_path / "model.keras").predict(x[0], verbose=0)
-    assert_close(replay(opened, x[0]).output, loaded)
-    assert np.abs(loaded - model.predict(x[0], verbose=0)).max() > 1e-4
+    loaded = keras.models.load_model(tmp_path / "model.keras").predict(branch.x, verbose=0)[0]
+    assert_close(replay(opened, branch.x).output[0], loaded)
+    assert np.abs(loaded - model.predict(branch.x, verbose=0)[0]).max() > 1e-4
     model.save(tmp_path / "model.h5")
     assert not load(tmp_path / "model.h5").notes

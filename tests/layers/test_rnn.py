@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from agreement import Case, agrees_with_keras, cases
+from agreement import Case, agrees_with_keras, cases, each
 
 from weightscope.model.layer import layer_from
 
@@ -16,8 +16,8 @@ LAYERS = ("SimpleRNN", "LSTM", "GRU")
 EVERYTHING = {"return_sequences": True, "return_state": True}
 
 
-@pytest.mark.parametrize("name", LAYERS)
-@cases(
+@cases(*each(
+    {name: {"units": 3} for name in LAYERS},
     Case("", X),
     Case("", X, {"use_bias": False}),
     Case("", X, {"activation": "relu"}),
@@ -41,9 +41,9 @@ EVERYTHING = {"return_sequences": True, "return_state": True}
     Case("", X, {"dtype": "float64", "return_sequences": True}),
     Case("", X, {"dtype": "mixed_float16", "return_sequences": True}),
     Case("", (2, 1, 4)),
-)
-def test_every_recurrent_layer(name, case, tmp_path):
-    agrees_with_keras(Case(name, case.x, {"units": 3, **case.settings}, case.mask), tmp_path)
+))
+def test_every_recurrent_layer(case, tmp_path):
+    agrees_with_keras(case, tmp_path)
 
 
 @cases(

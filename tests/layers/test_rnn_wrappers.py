@@ -28,12 +28,13 @@ def both_ways(name, backward=None, merge_mode="concat", **settings):
     return build
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("settings", [
-    {}, {"return_sequences": True}, {"return_state": True}, EVERYTHING, {"unroll": True}], ids=str)
-def test_merge_modes(mode, settings, tmp_path):
-    agrees_with_keras(Case(both_ways("LSTM", merge_mode=mode, **settings), X), tmp_path)
-    agrees_with_keras(Case(both_ways("GRU", merge_mode=mode, **settings), X, mask=MASK), tmp_path)
+@cases(*(
+    Case(both_ways(name, merge_mode=mode, **settings), X, mask=mask)
+    for settings in ({}, {"return_sequences": True}, {"return_state": True}, EVERYTHING, {"unroll": True})
+    for mode in MODES for name, mask in (("LSTM", None), ("GRU", MASK))
+))
+def test_merge_modes(case, tmp_path):
+    agrees_with_keras(case, tmp_path)
 
 
 @cases(

@@ -1,0 +1,159 @@
+"""Seeded mutants of weightscope: small faults in its code, each of which the tests should notice.
+
+``python tests/mutants.py`` makes 60 of them, one at a time, in a copy of this checkout, and runs the tests on it, those
+that mirror the mutated file first, until one fails. ``--tests FOLDER`` takes the tests of another checkout, so that two
+suites are compared on the same mutants. What survives is listed, and may change nothing: ``a <= b`` where they are
+never equal.
+"""
+
+import argparse
+import ast
+import copy
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+WINGS = ("layers", "kernels", "opening", "verdict")
+COPIED = ("weightscope", "sample_models", "docs", "README.md", "LICENSE", "Makefile", "pyproject.toml")
+NOT_ABOUT_BEHAVIOUR = ("test_floors.py", "test_typed_program.py", "test_readme.py", "test_start.py")
+LONGEST = 1800  # seconds; a mutant that hangs is noticed too
+OTHER = {
+    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
+    ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.And: ast.Or, ast.Or: ast.And,
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult, ast.Mod: ast.Mult,
+}
+
+
+def main():
+    """Make mutants, run the tests on each, and print which were noticed by what."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--count", type=int, default=60)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", type=int, nargs="*", help="the numbers of those to run, and no other")
+    parser.add_argument("--tests", type=Path, default=ROOT / "tests", help="a folder of tests")
+    parser.add_argument("--list", action="store_true", help="say what they are, and run nothing")
+    options = parser.parse_args()
+    survived, run = [], 0
+    for number, (path, line, change, source) in enumerate(mutants(options.count, options.seed)):
+        what = f"{number:2} {path}:{line}: {change}"
+        if options.list:
+            print(what)
+        if options.list or number not in (options.only or range(options.count)):
+            continue
+        noticed = noticed_by(path, source, options.tests)
+        run += 1
+        print(f"{what}  {noticed or 'SURVIVED'}", flush=True)
+        if not noticed:
+            survived.append(number)
+    print(f"{run - len(survived)} of {run} noticed; survived: {survived}")
+
+
+def mutants(count, seed):
+    """Return ``(path, line, change in words, source)`` of so many places, drawn from all files by their size."""
+    chosen = random.Random(seed)
+    files = sorted(path for wing in WINGS for path in (ROOT / "weightscope" / wing).rglob("*.py"))
+    places = [(path, index) for path in files for index in range(len(_changes(path.read_text())))]
+    found = []
+    for path, index in chosen.sample(places, count):
+        source = path.read_text()
+        node, after = _changes(source)[index]
+        found.append((path.relative_to(ROOT), node.lineno, *_changed(source, node, after)))
+    return found
+
+
+def _changes(source):
+    """Return ``(node, what takes its place)`` of every expression in a function that has another of its kind."""
+    found = []
+    for function in ast.walk(ast.parse(source)):
+        if isinstance(function, (ast.FunctionDef, ast.Lambda)):
+            body = function.body if isinstance(function.body, list) else [function.body]
+            found += [(node, after) for part in body for node in _of_interest(part) for after in _others(node)]
+    unique = {(node.lineno, node.col_offset, node.end_lineno, node.end_col_offset, ast.unparse(after)): (node, after)
+              for node, after in found}
+    return [unique[key] for key in sorted(unique)]
+
+
+def _of_interest(node):
+    """Yield the nodes below, but not what is only said: errors, texts, and annotations."""
+    if isinstance(node, (ast.Raise, ast.JoinedStr, ast.Assert)):
+        return
+    yield node
+    for child in ast.iter_child_nodes(node):
+        yield from _of_interest(child)
+
+
+def _others(node):
+    """Yield what may stand in the place of an expression by mistake."""
+    if isinstance(node, ast.Compare) and type(node.ops[0]) in OTHER:
+        yield _with(node, ops=[OTHER[type(node.ops[0])](), *node.ops[1:]])
+    elif isinstance(node, (ast.BinOp, ast.BoolOp)) and type(node.op) in OTHER:
+        yield _with(node, op=OTHER[type(node.op)]())
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.Not, ast.USub)):
+        yield node.operand
+    elif isinstance(node, ast.IfExp):
+        yield _with(node, body=node.orelse, orelse=node.body)
+    elif isinstance(node, ast.Constant) and type(node.value) in (bool, int, float):
+        yield ast.Constant(not node.value if isinstance(node.value, bool) else node.value + 1)
+
+
+def _with(node, **changes):
+    other = copy.copy(node)
+    for name, value in changes.items():
+        setattr(other, name, value)
+    return other
+
+
+def _changed(source, node, after):
+    """Return a change in words, and the source with it."""
+    lines = source.encode().splitlines(keepends=True)
+    start = sum(map(len, lines[:node.lineno - 1])) + node.col_offset
+    end = sum(map(len, lines[:node.end_lineno - 1])) + node.end_col_offset
+    before, text = source.encode()[start:end].decode(), ast.unparse(after)
+    changed = source.encode()[:start] + f"({text})".encode() + source.encode()[end:]
+    return f"{' '.join(before.split())} → {text}", changed.decode()
+
+
+def noticed_by(path, source, tests):
+    """Return which test fails on a copy of this checkout with ``source`` at ``path``, or "" """
+    with tempfile.TemporaryDirectory() as folder:
+        copied = Path(folder) / "checkout"
+        copied.mkdir()
+        for name in COPIED:
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, copied / name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(ROOT / name, copied)
+        shutil.copytree(tests, copied / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+        (copied / path).write_text(source)
+        return next(filter(None, (_failed(copied, files) for files in _in_order(copied, path))), "")
+
+
+def _in_order(checkout, path):
+    """Yield lists of test files: those of the mutated file, of its wing, and all others."""
+    wing = checkout / "tests" / path.parts[1]
+    everything = [file for file in sorted((checkout / "tests").rglob("test_*.py"))
+                  if file.name not in NOT_ABOUT_BEHAVIOUR]
+    own = [file for file in everything if wing in file.parents and path.stem.split("_")[0] in file.stem]
+    near = [file for file in everything if wing in file.parents and file not in own]
+    yield from (files for files in (own, near, [file for file in everything if file not in own + near]) if files)
+
+
+def _failed(checkout, files):
+    """Return the first test in files that fails, "" where none does."""
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *files]
+    environment = {**os.environ, "PYTHONPATH": str(checkout)}
+    try:
+        ended = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, timeout=LONGEST)
+    except subprocess.TimeoutExpired:
+        return "no end"
+    failed = [line for line in ended.stdout.splitlines() if line.startswith(("FAILED ", "ERROR "))]
+    return (failed[0].split(" - ")[0] if failed else "collecting") if ended.returncode else ""
+
+
+if __name__ == "__main__":
+    main()
