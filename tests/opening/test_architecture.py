@@ -2,6 +2,7 @@
 
 import json
 
+import h5py
 import numpy as np
 import pytest
 from running import run
@@ -85,3 +86,39 @@ def test_version_and_backend_can_be_overruled(tmp_path):
     as_keras_3 = weightscope.load(tmp_path / "model.h5", keras_version="3.0.0")
     assert json.dumps(as_keras_3.saved.config) == json.dumps(plain.saved.config)
     assert "hard_sigmoid_keras2" not in str(as_keras_3.layers[-1].config)
+
+
+def keras0_file(path, layers, graph=False):
+    """Write weights as ``save_weights`` of Keras 0.3 did; ``layers``: the arrays of each layer, none for some."""
+    with h5py.File(path, "w") as file:
+        if graph:
+            layers = [[array for arrays in layers for array in arrays]]
+        else:
+            file.attrs["nb_layers"] = len(layers)
+        for number, arrays in enumerate(layers):
+            group = file.create_group("graph" if graph else f"layer_{number}")
+            group.attrs["nb_params"] = len(arrays)
+            for index, array in enumerate(arrays):
+                group.create_dataset(f"param_{index}", data=array)
+
+
+@pytest.mark.parametrize("graph", [False, True])
+def test_weights_of_keras_0(tmp_path, graph):
+    """They have numbers for names, and those of a Graph lie in one row."""
+    K = tf_keras.layers
+    model = tf_keras.Sequential([
+        tf_keras.Input((6,)), K.Dense(5, "tanh"), K.Activation("relu"), K.BatchNormalization(), *(
+            K.Dense(3, "tanh") for _ in range(11)), K.Dropout(0.5), K.Dense(2)])
+    for weight in model.weights:
+        weight.assign(RNG.uniform(0.2, 0.9, weight.shape))
+    keras0_file(tmp_path / "old.h5", [layer.get_weights() for layer in model.layers], graph)
+    shown = weightscope.load(tmp_path / "old.h5")
+    assert shown.count_params() == model.count_params() and not shown.ledger.unclaimed and shown.ledger.closes
+    (tmp_path / "model.json").write_text(model.to_json())
+    opened = weightscope.load(tmp_path / "old.h5", architecture=tmp_path / "model.json")
+    assert not opened.ledger.problems and not opened.ledger.unclaimed
+    x = RNG.normal(size=(3, 6)).astype("float32")
+    np.testing.assert_allclose(weightscope.predict(opened, x), model.predict(x, verbose=0), rtol=1e-5, atol=1e-6)
+    keras0_file(tmp_path / "less.h5", [layer.get_weights() for layer in model.layers[:-1]], graph)
+    with pytest.raises(Unreadable, match="not those of the architecture"):
+        weightscope.load(tmp_path / "less.h5", architecture=tmp_path / "model.json")

@@ -7,6 +7,7 @@ import os
 
 from weightscope.errors import Unreadable
 from weightscope.files import (
+    keras0_h5,
     keras_archive,
     keras_folder,
     legacy_h5,
@@ -21,7 +22,7 @@ from weightscope.files.source import Source
 from weightscope.files.untrusted import parsed_json, reading
 
 # The first that recognises the content reads it; the ending of the name plays no part.
-FORMATS = (keras_archive, legacy_h5, weights_h5, shards, tensor_bundle)
+FORMATS = (keras_archive, legacy_h5, keras0_h5, weights_h5, shards, tensor_bundle)
 FOLDERS = (savedmodel, keras_folder)
 
 

@@ -41,8 +41,9 @@ class Saved:
     """What one file holds. Use it as a context manager, or call `close`: arrays are read from the open file.
 
     ``path``             the file, as it was given to `read`
-    ``format``           "keras archive", "keras folder", "legacy h5 model", "legacy h5 weights", "keras weights h5",
-                         "SavedModel folder", "tensorflow checkpoint" or, without arrays, "architecture"
+    ``format``           "keras archive", "keras folder", "legacy h5 model", "legacy h5 weights", "keras 0 weights",
+                         "keras weights h5", "SavedModel folder", "tensorflow checkpoint" or, without arrays,
+                         "architecture"
     ``keras_version``    the version that saved it, if the file says so
     ``backend``          the backend that saved it, if the file says so
     ``config``           the model's configuration, if the file has one

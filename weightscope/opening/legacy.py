@@ -1,5 +1,8 @@
 """Which array of a legacy file is which weight: as Keras loads them, by order, held against the names beside them."""
 
+from itertools import islice
+
+from weightscope.files.keras0_h5 import GRAPH
 from weightscope.model.layer import Unknown
 from weightscope.model.weight import named
 from weightscope.opening import legacy_order
@@ -12,8 +15,9 @@ def bind_in_order(model, saved, free, ledger):
 
     What its ``chosen`` says decides these; None is by order, as Keras loads them.
     """
-    order = {group: paths for group, paths in saved.order.items() if paths}
     ordered = legacy_order.keras2 if saved.is_old else legacy_order.keras3
+    order = {group: paths for group, paths in saved.order.items() if paths}
+    order = _parted(model, order[GRAPH], ordered) if list(order) == [GRAPH] else order
     for layer, group in _groups(model, order, ordered, saved.arrays, ledger):
         paths = order[group]
         if isinstance(layer, Unknown):
@@ -31,6 +35,15 @@ def bind_in_order(model, saved, free, ledger):
             continue
         for entry, path in zip(entries, found):
             take(entry.weight, path, free)
+
+
+def _parted(model, paths, ordered):
+    """Return the groups of the layers that a Graph of Keras 0.x kept in one."""
+    counts = {layer.name: len(ordered(layer)) for layer in model.layers if [*layer.all_weights()]}
+    if sum(counts.values()) != len(paths):
+        return {GRAPH: paths}
+    left = iter(paths)
+    return {name: list(islice(left, count)) for name, count in counts.items()}
 
 
 def _learn(layer, paths, arrays):
