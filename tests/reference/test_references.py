@@ -509,3 +509,39 @@ def test_a_damaged_record_is_one_line(new, tmp_path, damage):
     result = CliRunner().invoke(main, ["verify", str(new), "--reference", str(tmp_path / "damaged.npz")])
     assert result.exit_code in (2, 4)
     assert len(result.output.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["Normalization", "Attention"])
+def test_an_h5_that_keras_cannot_load_itself(tmp_path, name):
+    entry = keras.Input((4, 3))
+    if name == "Normalization":
+        layer = keras.layers.Normalization(invert=True, axis=None)
+        layer.adapt(RNG.normal(size=(9, 1)))
+        output = layer(keras.layers.Dense(1)(entry))
+    else:
+        output = keras.layers.Attention()([entry, entry])
+    keras.Model(entry, output).save(tmp_path / "model.h5")
+    with pytest.raises((ValueError, TypeError)):
+        keras.models.load_model(tmp_path / "model.h5")
+    with pytest.raises(ReferenceFailed, match=r"cannot load its own .*weightscope convert"):
+        weightscope.verify(weightscope.load(tmp_path / "model.h5"), np.ones((2, 4, 3), "float32"), against="keras")
+
+
+def test_what_the_loader_of_keras_changes_is_named(tmp_path):
+    """The list of axes is in the .h5, and Keras reads -1; lora_alpha comes back as the rank."""
+    entry = keras.Input((3, 4))
+    keras.Model(entry, keras.layers.UnitNormalization(axis=[1, 2])(entry)).save(tmp_path / "axes.h5")
+    dense = keras.layers.Dense(5)
+    lora = keras.Model(entry, dense(entry))
+    dense.enable_lora(2, lora_alpha=8.0)
+    for weight in lora.weights:
+        weight.assign(RNG.uniform(-1, 1, weight.shape))
+    lora.save(tmp_path / "lora.h5")
+    x = RNG.normal(size=(2, 3, 4)).astype("float32")
+    np.testing.assert_allclose(weightscope.predict(weightscope.load(tmp_path / "lora.h5"), x),
+                               lora.predict(x, verbose=0), rtol=1e-4, atol=1e-5)
+    for name, change in (("axes", "axis=-1, which Keras' own loader makes of the file's axis=[1, 2]"),
+                         ("lora", "lora_alpha=2, which Keras' own loader makes of the file's lora_alpha=8")):
+        result = weightscope.verify(weightscope.load(tmp_path / f"{name}.h5"), x)
+        assert result.verdict == "diverges" and change in result.first.causes[0]
+        assert "by Keras' own loader" in " ".join(str(result).split())

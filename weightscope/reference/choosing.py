@@ -15,6 +15,8 @@ from weightscope.reference.process import Process
 from weightscope.reference.recorded import Recorded
 from weightscope.reference.run import Run
 
+_LOADING = "could not load it"
+_REMEDY = "Keras 3 cannot load its own .h5 of such a model: weightscope convert makes a .keras of it that it can"
 KINDS = ("auto", "keras", "tf_keras")
 NAMES = {"keras": "Keras 3", "tf_keras": "tf_keras"}
 INSTALL = {"keras": "pip install 'keras-weightscope[tensorflow]'",
@@ -160,6 +162,9 @@ class Referee:
         raise ReferenceFailed(f"{self._model.saved.path}: {'; '.join(map(self._said, self._failures))}")
 
     def _fail(self, error):
+        saved = self._model.saved
+        if self.kind == "keras" and saved.format == "legacy h5 model" and not saved.is_old and _LOADING in str(error):
+            error = type(error)(f"{error}; {_REMEDY}")
         self._failures.append(error)
         self.notes.append(f"{NAMES[self.kind]} is not the reference: {self._said(error)}")
 

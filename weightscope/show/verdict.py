@@ -4,6 +4,7 @@ from weightscope.model.names import printable
 from weightscope.show.wording import apart, counted, difference_text, share_text
 from weightscope.verdict.differences import CONTRADICTED
 from weightscope.verdict.gaps import ATOL_OF_LARGEST, RTOL
+from weightscope.verdict.mistakes import LOADER
 from weightscope.verdict.sources import AMPLIFIED, BORN
 
 ABSENT = "-"
@@ -172,10 +173,15 @@ def _diverges(result):
 def _first(row, theirs):
     own = row.verdict == "diverges"
     fault = "by its own fault" if own else "with differences inherited from before it"
+    fault = f"by {LOADER}" if own and _by_loader(row) else fault
     if own and row.isolated is None:
         fault = row.reason
     return (f"first at layer '{printable(row.path)}' ({printable(row.class_name)}), {fault}:"
             f" {gap_text(row.fault, theirs)}")
+
+
+def _by_loader(row):
+    return any(LOADER in words for words in row.causes)
 
 
 def _cause(row, theirs):
