@@ -228,3 +228,24 @@ def test_no_keras_is_imported():
         "import sys, weightscope.layers.operations; print(sorted({'keras', 'tensorflow', 'scipy'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_an_h5_does_not_say_which_are_operations(tmp_path):
+    """It names no modules, and operations have the names of layers; only layers say whether they train."""
+    one, two = keras.Input((3, 4)), keras.Input((3, 4))
+    ops = keras.ops
+    outputs = [ops.relu(one + 1), ops.maximum(one, two), ops.concatenate([one, two], -1), ops.softmax(one), one * two,
+               one - two, ops.average(one, axis=1), ops.reshape(one, (-1, 12)), ops.cast(one > 0, "int32"),
+               keras.layers.Add()([one, two]) + 1, keras.layers.LSTM(2)(keras.layers.Masking()(one)),
+               keras.layers.Maximum()([one, ops.absolute(two)])]
+    model = keras.Model([one, two], outputs)
+    model.save(tmp_path / "model.h5")
+    x = [np.random.default_rng(seed).normal(size=(2, 3, 4)).astype("float32") for seed in (0, 1)]
+    opened = load(tmp_path / "model.h5")
+    for ours, theirs in zip(replay(opened, x).output, model.predict(x, verbose=0), strict=True):
+        assert ours.dtype == theirs.dtype
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+    assert opened["relu"].is_operation and opened["relu"].module == "keras.src.ops.nn"
+    assert len(model.layers) == sum(not layer.is_operation for layer in opened.layers) + sum(
+        isinstance(layer, keras.src.ops.operation.Operation) and not isinstance(layer, keras.layers.Layer)
+        for layer in model.layers)

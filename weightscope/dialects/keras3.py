@@ -7,7 +7,7 @@ the layer computes what the Keras that saved it computed. A file of a newer vers
 
 import re
 
-LAYOUT = "keras3"
+LAYOUT, OPERATION = "keras3", "operation"
 ANY = (10**9,)  # before a version that will not be: what a file says, whatever its version
 _MERGES = {"Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate"}
 _TRANSPOSED = {f"Conv{rank}DTranspose" for rank in (1, 2, 3)}
@@ -34,7 +34,7 @@ def reader(keras_version, config):
                 continue
             told = about_masks if rule in _ABOUT_MASKS else notes
             found = rule(found, found["class_name"], version, told)
-        return found
+        return _with_home(found)
 
     return layer
 
@@ -194,6 +194,14 @@ def _spare(found, class_name, version, notes):
     if class_name in _TRANSPOSED and "output_padding" not in config and strides not in (1, [1], [1, 1], [1, 1, 1]):
         notes[f"{class_name} without output_padding, which the file does not tell: so Keras loads it"] = True
     return found
+
+
+def _with_home(found):
+    """An .h5 names no modules: what has no flag that tells whether it trains is an operation, and not a layer."""
+    told = {"module", "registered_name", "layout"} & found.keys() or {"trainable", "layers"} & found["config"].keys()
+    if told or found["class_name"] == "InputLayer" or "inbound_nodes" not in found:
+        return found
+    return {**found, "layout": OPERATION}
 
 
 _OF_OPERATIONS = (_take, _squared, _cast)

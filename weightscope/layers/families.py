@@ -3,7 +3,7 @@
 To open a model costs little more than to import what it is made of: all families at once would cost a third of it.
 """
 
-from weightscope.model.registry import OPERATION_MODULES, known_classes
+from weightscope.model.registry import OPERATION, OPERATION_MODULES, known_classes
 from weightscope.model.settings import has_no_effect
 
 
@@ -13,7 +13,7 @@ def bring(config):
     names = {layer["class_name"] for layer in asked if isinstance(layer.get("class_name"), str)}
     others = any(_is_operation(layer) or _is_of_user(layer) for layer in asked)
     layouts = {layer["layout"] for layer in asked if isinstance(layer.get("layout"), str)}
-    if layouts - {"keras3"}:
+    if layouts - {"keras3", OPERATION}:
         _old()
     if "keras3" in layouts:
         _keras3(names)
@@ -120,4 +120,5 @@ def _is_of_user(config):
 
 
 def _is_operation(config):
-    return isinstance(config.get("module"), str) and config["module"].startswith(OPERATION_MODULES)
+    module = config.get("module")
+    return config.get("layout") == OPERATION or (isinstance(module, str) and module.startswith(OPERATION_MODULES))

@@ -15,7 +15,15 @@ from weightscope.model.excused import EXCUSED
 from weightscope.model.formula import Activation, written
 from weightscope.model.names import Shown, printable
 from weightscope.model.refusing import Refuses
-from weightscope.model.registry import add_class, add_operation, class_of, known_classes, known_operations
+from weightscope.model.registry import (
+    OPERATION,
+    add_class,
+    add_operation,
+    class_of,
+    known_classes,
+    known_operations,
+    operations_home,
+)
 from weightscope.model.running import MISFITS, Runs
 from weightscope.model.structure import MOST_NAMED, at_path, flatten, no_such_layer, snake_case, with_paths
 from weightscope.model.user_code import described, is_of_user
@@ -75,6 +83,8 @@ def layer_from(config: Any) -> Layer:
     if not isinstance(config, dict) or not isinstance(config.get("class_name"), str):
         raise Unreadable(f"a layer's config should hold class_name and config, found {settings._short(config)}")
     class_name, inner = config["class_name"], config.get("config")
+    if config.get("layout") == OPERATION:
+        config = {**config, "module": operations_home(class_name)}
     if not isinstance(inner, dict):
         raise Unreadable(f"the config of a {class_name!r} should be a mapping, found {settings._short(inner)}")
     if not isinstance(config.get("module"), (str, type(None))):

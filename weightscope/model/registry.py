@@ -6,6 +6,7 @@ _CLASSES = {}
 _OPERATIONS = {}
 # What the dialects say of a layer that is otherwise than Keras 3 has it: its arrays, or the order of its axes.
 LAYOUTS = ("old", "time_major", "keras3")
+OPERATION = "operation"  # in the place of a layout: an operation whose module the file does not name
 OPERATION_MODULES = ("keras.src.ops.", "keras.src.activations.", "keras.src.quantizers.")
 
 
@@ -27,6 +28,13 @@ def known_operations():
 def known_classes():
     """Return ``{class name: class}`` of every layer that weightscope can build, in Keras 3's layout."""
     return {name: layer_class for (layout, name), layer_class in _CLASSES.items() if not layout}
+
+
+def operations_home(class_name):
+    """Return the module of the operation of this name, those that most models use first; None for no operation."""
+    homes = [module for module, name in _OPERATIONS if name == class_name.lower()]
+    usual = [f"keras.src.ops.{name}" for name in ("numpy", "nn", "math", "core", "image", "linalg")]
+    return next((module for module in usual if module in homes), next(iter(homes), None))
 
 
 def class_of(config):
