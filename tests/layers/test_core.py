@@ -6,6 +6,8 @@ import pytest
 from agreement import Case, agrees_with_keras, cases
 from side_by_side import agree_side_by_side
 
+from weightscope.model.layer import layer_from
+
 pytestmark = pytest.mark.keras
 
 INTEGERS = np.array([[0, 3, 1], [2, 0, 0]], "int32")
@@ -49,3 +51,11 @@ def test_reversible_embedding(settings, tmp_path):
     embedding = keras.layers.ReversibleEmbedding(4, 3, **settings)
     embedding.build(None)
     agree_side_by_side([lambda x: embedding(embedding(x), reverse=True)], INTEGERS, tmp_path)
+
+
+def test_an_activation_without_its_settings_is_refused_as_keras_refuses_it():
+    """Keras writes "threshold" without the numbers that it needs."""
+    with pytest.raises(TypeError, match="default_value"):
+        keras.activations.get("threshold")(np.ones(2))
+    dense = layer_from({"class_name": "Dense", "config": {"name": "dense", "units": 2, "activation": "threshold"}})
+    assert "asks for threshold and default_value, which the file does not hold" in dense.refusal()

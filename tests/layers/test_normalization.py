@@ -130,6 +130,17 @@ def test_of_a_kernel_that_is_stored_twice_the_layers_own_counts(tmp_path):
     np.testing.assert_allclose(weightscope.predict(opened, x), theirs, rtol=1e-5)
 
 
+@pytest.mark.parametrize("inner", [lambda: keras.layers.Dense(2), lambda: keras.layers.Embedding(4, 2)])
+def test_an_h5_has_the_kernel_of_spectral_normalization_once(inner, tmp_path):
+    whole = inner().__class__.__name__ == "Embedding"
+    model = keras.Sequential([keras.Input((3,), dtype="int32" if whole else "float32"),
+                              keras.layers.SpectralNormalization(inner())])
+    model.save(tmp_path / "model.h5")
+    opened, x = weightscope.load(tmp_path / "model.h5"), INTEGERS[:, :3] if whole else np.ones((2, 3), "float32")
+    assert opened.ledger.closes and not opened.ledger.unclaimed and opened.count_params() == model.count_params()
+    np.testing.assert_allclose(weightscope.predict(opened, x), model.predict(x, verbose=0), rtol=1e-5)
+
+
 def test_spectral_normalization_of_a_layer_without_a_kernel_is_refused():
     inner = {"class_name": "Flatten", "config": {"name": "f"}}
     layer = layer_from({"class_name": "SpectralNormalization", "config": {"name": "s", "layer": inner}})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 from weightscope.kernels.activations import activation as activation_named
@@ -27,12 +28,23 @@ class Activation:
         except KeyError:
             self.known = False
 
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """The arguments without which it cannot be called, and which no config of Keras holds: ``threshold``'s."""
+        return _asked_by(self._function) if self.known else ()
+
     def __call__(self, x: Array) -> Array:
         """Return the activation of every value of ``x``, an array of any shape with its channels last."""
         return self._function(x)
 
     def __repr__(self) -> str:
         return f"<Activation {self.name}>"
+
+
+@cache
+def _asked_by(function):
+    found = list(inspect.signature(function).parameters.values())[1:]
+    return tuple(parameter.name for parameter in found if parameter.default is parameter.empty)
 
 
 def written(formula, activations, without_bias):

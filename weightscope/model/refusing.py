@@ -32,6 +32,9 @@ class Refuses:
         for activation in self.activations().values():
             if isinstance(activation, Activation) and not activation.known:
                 yield f"activation {activation.name!r} is none of Keras'"
+            elif isinstance(activation, Activation) and activation.lacks:
+                yield (f"activation {activation.name!r} asks for {' and '.join(activation.lacks)}, which the file does"
+                       " not hold, so that Keras cannot run it either")
         for weight in self.weights.values():
             if weight.shape is None and weight.tracked:
                 yield f"weight {weight.name!r} is not in the file"

@@ -253,7 +253,26 @@ class Weight(AsArray, Shown):
 
 
 class Copy(Weight):
-    """A weight of a part that its wrapper stores once more; Keras counts it once, and uses the part's own."""
+    """A weight of a part that its wrapper stores once more; Keras counts it once, and uses the part's own.
+
+    An .h5 has the part's alone, which then is this one too.
+    """
 
     def __init__(self, original: Weight) -> None:
         super().__init__(original.name, original.axes, tracked=False)
+        self._original = original
+
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """Sizes of the axes, or None while no array of a file belongs to this weight or the part's."""
+        return self._original.shape if self.stored is None else super().shape
+
+    @property
+    def dtype(self) -> str | None:
+        """NumPy's name of the stored dtype; None while unbound."""
+        return self._original.dtype if self.stored is None else super().dtype
+
+    @property
+    def array(self) -> Array:
+        """The values, as those of any weight."""
+        return self._original.array if self.stored is None else super().array
