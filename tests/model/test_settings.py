@@ -59,3 +59,34 @@ def test_what_keras_refuses_stays_refused():
                   {"units": float("inf")}, {"units": float("nan")}):
         with pytest.raises(Unreadable, match="setting"):
             layer_from({"class_name": "Dense", "config": {"name": "d", **wrong}})
+
+
+class Dense(K.Layer):
+    """Somebody's own, of the name of one of Keras'."""
+
+    def __init__(self, features=2, **settings):
+        super().__init__(**settings)
+        self.features = features
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(shape[-1], self.features), name="kernel")
+
+    def call(self, x):
+        return x @ self.kernel
+
+    def get_config(self):
+        return {**super().get_config(), "features": self.features}
+
+
+def test_a_foreign_class_of_a_name_of_keras_is_shown_as_unknown(tmp_path):
+    """An .h5 names no modules: the settings tell that it is another class."""
+    entry = keras.Input((3,))
+    model = keras.Model(entry, K.Dense(4, name="own")(Dense(name="foreign")(entry)))
+    model.save(tmp_path / "model.h5")
+    opened = weightscope.load(tmp_path / "model.h5")
+    assert "none of Keras' Dense" in opened["foreign"].refusal() and opened["own"].refusal() is None
+    assert opened.count_params() == model.count_params() and not opened.ledger.unclaimed
+    with pytest.raises(weightscope.NotReplayable, match=r"layer .foreign.*another class of that name"):
+        weightscope.predict(opened, np.ones((1, 3), "float32"))
+    with pytest.raises(Unreadable, match="'units' is missing"):
+        layer_from({"class_name": "Dense", "config": {"name": "d", "use_bias": True}})

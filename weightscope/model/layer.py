@@ -90,11 +90,25 @@ def layer_from(config: Any) -> Layer:
     if not isinstance(config.get("module"), (str, type(None))):
         raise Unreadable(f"the module of a {class_name!r} should be a name, found {settings._short(config['module'])}")
     name = config.get("name") or inner.get("name") or class_name.lower()
-    layer = _built(class_of(config) or Unknown, inner, name, class_name)
+    known = class_of(config) or Unknown
+    try:
+        layer = _built(known, inner, name, class_name)
+    except Unreadable as error:
+        if config.get("module") is not None or not _is_foreign(known, inner):
+            raise
+        reason = f"its settings are none of Keras' {class_name}, so it is another class of that name: {error}"
+        layer = _built(Unknown, {**inner, "not_replayable": reason}, name, class_name)
     layer.class_name, layer.module = class_name, config.get("module")
     build_config = config.get("build_config")
     layer.build_config = build_config if isinstance(build_config, dict) else {}
     return layer
+
+
+def _is_foreign(known, config):
+    """Tell whether a config has settings that no Keras writes for a class: files of old formats name no modules."""
+    return isinstance(known, type) and not is_of_user(known) and issubclass(known, Layer) and any(
+        key not in {*known.settings(), *known.ignored, *known.refuses} and not settings.has_no_effect(key)
+        for key in config)
 
 
 def _built(layer_class, config, name, class_name):
