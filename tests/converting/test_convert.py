@@ -196,3 +196,18 @@ def test_what_differs_from_the_old_file_s_own_keras_is_not_written(halved, tmp_p
     found = convert(opened, x)
     assert all(gap.within for gap in found.gaps)
     assert not found.agrees
+
+
+def test_what_keras_would_load_otherwise_is_written_so_that_it_does_not(tmp_path):
+    """A list of axes in an .h5 is -1 to Keras; the product of LoRA is in the kernel of a .keras."""
+    entry, dense = keras.Input((3, 4)), keras.layers.Dense(5)
+    model = keras.Model(entry, dense(keras.layers.Softmax(axis=[1, 2])(entry)))
+    dense.enable_lora(2, lora_alpha=8.0)
+    for weight in model.weights:
+        weight.assign(np.random.default_rng(0).uniform(-1, 1, weight.shape))
+    model.save(tmp_path / "old.h5")
+    done = run("convert", tmp_path / "old.h5", "-o", tmp_path / "new.keras")
+    assert done.returncode == 0, done.stdout + done.stderr
+    x = np.random.default_rng(1).normal(size=(2, 3, 4)).astype("float32")
+    theirs = keras.saving.load_model(tmp_path / "new.keras").predict(x, verbose=0)
+    np.testing.assert_allclose(theirs, model.predict(x, verbose=0), rtol=1e-4, atol=1e-5)

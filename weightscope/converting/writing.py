@@ -10,6 +10,7 @@ from datetime import datetime
 
 import h5py
 
+from weightscope.layers.quantization import LowRank
 from weightscope.opening import binding
 
 # The first version that writes this layout; what is written here has been read by every one since.
@@ -24,12 +25,20 @@ def serialised(class_name, config, module="keras.layers"):
 def weights(model):
     """Return the bytes of a ``.weights.h5`` with the arrays of ``model``, a model in Keras 3's words."""
     buffer = io.BytesIO()
+    adapted = dict(_adapted(model))
     with h5py.File(buffer, "w") as file:
         for weight, path in binding.places(model):
             if weight.shape is not None:
-                file[path] = weight.array
+                file[path] = adapted.get(weight, weight.array)
         file.require_group("layers")
     return buffer.getvalue()
+
+
+def _adapted(model):
+    """Yield the weights that LoRA adapts, with its product in them: such a file has them so, and LoRA's own not."""
+    for layer in model.with_parts():
+        if isinstance(layer, LowRank) and layer.lora_rank and not layer.quantizes_now:
+            yield layer.weights[layer.adapted], layer.merged()
 
 
 def archive(config, weights_file):

@@ -78,6 +78,14 @@ class LowRank(Layer):
         return arrays
 
 
+    def merged(self):
+        """Return the adapted weight, as long as the file has it, with LoRA's product in it."""
+        whole, *thin = (self.weights[name].array for name in (
+            self.adapted, f"lora_{self.adapted}_a", f"lora_{self.adapted}_b"))
+        alpha = self.lora_rank if self.lora_alpha is None else self.lora_alpha
+        return whole + np.matmul(*thin) * thin[0].dtype.type(alpha / self.lora_rank)
+
+
 class Quantized(LowRank):
     """The base of layers that ``quantize`` knows.
 

@@ -53,7 +53,8 @@ def loaders_own(part):
         yield (f"axis=-1, {told} axis={list(axis)} in an .h5; weightscope convert writes a .keras that it leaves alone",
                _setting(axis=-1))
     if rank and alpha not in (None, rank):
-        yield f"lora_alpha={rank}, {told} lora_alpha={alpha:g}", _setting(lora_alpha=rank)
+        yield (f"lora_alpha={rank}, {told} lora_alpha={alpha:g}; weightscope convert writes a .keras with the product"
+               f" in the {part.adapted}", _setting(lora_alpha=rank))
 
 
 def part_of(layer, index):
