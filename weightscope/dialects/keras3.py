@@ -20,15 +20,17 @@ def reader(keras_version, config):
     ``config``: the whole model's. A rule about masks is worth a note only where something makes them.
     """
     version = tuple(map(int, re.findall(r"\d+", str(keras_version))[:3]))
-    with_masks = version < (3, 10) and _makes_masks(config)
     rules = [rule for before, rule in _CHANGES if version < before]
+    masks_matter = any(rule in _ABOUT_MASKS for rule in rules)
+    with_masks = masks_matter and _makes_masks(config)
 
     def layer(found, backend, notes):
         module = found.get("module")
         own = module is None or (isinstance(module, str) and module.split(".")[0] == "keras")
         if not (own and isinstance(found["config"], dict)):
             return found
-        about_masks, of_operation = notes if with_masks or _is_given_masks(found) else {}, _is_operation(found)
+        about_masks = notes if with_masks or (masks_matter and _is_given_masks(found)) else {}
+        of_operation = _is_operation(found)
         for rule in rules:
             if of_operation != (rule in _OF_OPERATIONS):
                 continue
