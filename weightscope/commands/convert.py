@@ -52,5 +52,4 @@ def _apart(found):
 
     if not all(gap.within for gap in found.gaps):
         return f", {gap_text(max(found.gaps, key=lambda gap: gap.used))}"
-    worst = max(found.own_gaps, key=lambda gap: gap.used)
-    return f" than {printable(found.own)} on the old one, {gap_text(worst, 'that', 'Keras 3')}"
+    return f" than {printable(found.own)} on the old one, {gap_text(found.own_gap, 'that', 'Keras 3')}"

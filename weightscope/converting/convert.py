@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,21 +35,21 @@ class Converted:
 
     ``data``: the bytes of the file; ``gaps``: a Gap for each output, the replay of the old file against ``predict`` of
     Keras on the new one, empty where that was not asked for; ``reference``: which Keras that was, None for none.
-    ``own``: the Keras of the old file, where it runs that, "" else; ``own_gaps``: ``predict`` of ``reference`` on the
-    new file against its own on the old one; ``not_own``: why it was not asked.
+    ``own``: the Keras of the old file, where it runs that, "" else; ``own_gap``: the widest Gap of ``predict`` of
+    ``reference`` on the new file against its own on the old one; ``not_own``: why it was not asked.
     """
 
     data: bytes
     gaps: list[Gap]
     reference: str | None
     own: str = ""
-    own_gaps: list[Gap] = field(default_factory=list)
+    own_gap: Gap | None = None
     not_own: str = ""
 
     @property
     def agrees(self) -> bool:
         """Whether Keras gives on the new file what the old one gives by hand, and in its own Keras."""
-        return all(gap.within for gap in [*self.gaps, *self.own_gaps])
+        return all(gap.within for gap in self.gaps) and (self.own_gap is None or self.own_gap.within)
 
 
 def convert(model: Model, inputs: Inputs | None = None, weights_only: bool = False) -> Converted:
@@ -133,8 +133,8 @@ def _checked(model, data, written, inputs):
         old = own.predicted()
     tolerance = gaps.Tolerance()
     found = [gaps.gap(a, b, tolerance) for a, b in zip(ours, theirs, strict=True)]
-    own_gaps = [gaps.gap(a, b, tolerance) for a, b in zip(theirs, old, strict=True)] if old else []
-    return Converted(written, found, version, own.version, own_gaps, own.reason)
+    own_gap = gaps.gap(theirs, old, tolerance) if old else None
+    return Converted(written, found, version, own.version, own_gap, own.reason)
 
 
 def _predicted(model, data, inputs):
