@@ -20,7 +20,7 @@ from weightscope.model.structure import flatten_shapes, is_shape
 
 # Settings that only Keras 2 took, or whose value Keras 3 works out for itself.
 _DROPPED = {"implementation", "fused", "renorm_clipping", "renorm_momentum", "input_length", "virtual_batch_size",
-            "adjustment", "sparse", "input_shape", "kernel_order", "kernel_flipped", "keeps_masks", "seed"}
+            "adjustment", "sparse", "input_shape", "kernel_order", "kernel_flipped", "seed", "masked_beside_states"}
 # Settings that a class of Keras 3 does not take, though files of Keras 2 may have them.
 _NOT_TAKEN = {"SpatialDropout1D": {"noise_shape", "data_format"}, "SpatialDropout2D": {"noise_shape"},
               "SpatialDropout3D": {"noise_shape"}, "Cropping1D": {"data_format"}, "UpSampling1D": {"data_format"},
@@ -32,7 +32,8 @@ _OLD = {"output_shape"}
 _GONE = (keras1.__name__, keras2.__name__)  # the packages of classes that Keras 3 has not
 _SAME = {"SyncBatchNormalization": "BatchNormalization", "CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU",
          "RandomHeight": "Identity", "RandomWidth": "Identity"}
-_KEPT = {"Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose", "SeparableConv2D", "LSTM", "GRU", "ConvLSTM2D"}
+_KEPT = {"Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose", "SeparableConv2D", "LSTM", "GRU", "ConvLSTM2D",
+         "Softmax", "MultiHeadAttention", "TimeDistributed"}
 
 
 class Rewriter:
@@ -91,13 +92,13 @@ class Rewriter:
         made = composed.of(layer, shape)
         if made is not None:
             return self._filed(made, path, layer)
-        class_name = _SAME.get(layer.class_name, layer.class_name)
-        if class_name == layer.class_name and type(layer).__module__.startswith(_GONE) and not (
-                class_name in _KEPT and layer.layout == "old"):
-            layout = "time-major " if layer.layout == "time_major" else ""
-            raise unsupported(layer, f"Keras 3 has no {layout}{layer.class_name}")
         if word := _wordless(layer):
             raise unsupported(layer, f"Keras 3 has no {word}")
+        class_name = _SAME.get(layer.class_name, layer.class_name)
+        if class_name == layer.class_name and type(layer).__module__.startswith(_GONE) and not (
+                class_name in _KEPT and layer.layout in ("old", "keras2")):
+            layout = "time-major " if layer.layout == "time_major" else ""
+            raise unsupported(layer, f"Keras 3 has no {layout}{layer.class_name}")
         config = self._config(layer, path)
         self.values[path] = scaled(layer, _stored(layer))
         return serialised(class_name, config if class_name != "Identity" else _base(layer))
@@ -145,6 +146,8 @@ def taken(class_name, settings):
 
 def _wordless(layer):
     """Return what Keras 3 has no word for in the settings of a layer whose class it has, or None."""
+    if layer.class_name == "BatchNormalization" and layer.layout == "keras2":
+        return "normalization by the batch's own mean and variance in predict"
     if layer.class_name == "BatchNormalization" and isinstance(layer.config.get("axis"), list):
         return "normalization of a batch over several axes"
     return "mitchellcubic" if layer.config.get("interpolation") == "mitchellcubic" else None

@@ -4,11 +4,16 @@ There a node is a list of ``[layer, call, output, kwargs]``; here it is ``{"args
 as ``__keras_tensor__``. Sources: ``Functional.get_config`` of Keras 2.15 and ``Container.get_config`` of Keras 1.2.
 """
 
+from weightscope.dialects.training import in_training
+
 _RECURRENT = {"SimpleRNN", "LSTM", "GRU", "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Bidirectional"}
 
 
-def model(found):
-    """Return a serialised model with its list of layers and its nodes in Keras 3's form; other objects as they are."""
+def model(found, notes):
+    """Return a serialised model with its list of layers and its nodes in Keras 3's form; other objects as they are.
+
+    ``notes``: collects what was read as what.
+    """
     class_name, config = found["class_name"], found["config"]
     if class_name == "Sequential" and isinstance(config, list):
         return {**found, "config": {"name": found.get("name", "sequential"), "layers": config}}
@@ -20,7 +25,7 @@ def model(found):
     if not any(isinstance(layer, dict) and _has_old_nodes(layer) for layer in config["layers"]):
         return {**found, "class_name": class_name}
     first_calls = _first_calls(config)
-    layers = [_with_nodes(layer, first_calls) for layer in config["layers"]]
+    layers = [_with_nodes(layer, first_calls, notes) for layer in config["layers"]]
     ends = {key: _end(config.get(key), first_calls, layers) for key in ("input_layers", "output_layers")}
     return {**found, "class_name": class_name, "config": {**config, "layers": layers, **ends}}
 
@@ -67,15 +72,16 @@ def _end(ends, first_calls, layers):
     return [_end([item], first_calls, layers) for item in ends] if isinstance(ends, list) else ends
 
 
-def _with_nodes(layer, first_calls):
+def _with_nodes(layer, first_calls, notes):
     if not isinstance(layer, dict) or not isinstance(layer.get("inbound_nodes"), list):
         return layer
     nodes = [_node(layer.get("class_name"), node, first_calls) for node in layer["inbound_nodes"]]
     found = {**layer, "inbound_nodes": nodes}
-    if any(isinstance(node, dict) and node["kwargs"].get("training") is True for node in nodes):
-        reason = "called with training=True, which Keras 2 heeds in predict"
-        found["config"] = {**layer["config"], "not_replayable": reason}
-    return found
+    kwargs = [node["kwargs"] for node in nodes if isinstance(node, dict)]
+    if layer.get("class_name") in _RECURRENT and any(given.get("initial_state") for given in kwargs):
+        found["config"] = {**layer["config"], "masked_beside_states": True}
+    trained = [given.get("training") in (True, 1) for given in kwargs]  # which a tensor is not
+    return in_training(found, all(trained), notes) if any(trained) else found
 
 
 def _node(class_name, node, first_calls):
@@ -86,8 +92,17 @@ def _node(class_name, node, first_calls):
     if isinstance(argument, list) and len(argument) == 1:
         argument = argument[0]
     if class_name in _RECURRENT and isinstance(argument, list):
-        argument, kwargs = argument[0], {"initial_state": argument[1:], **kwargs}
+        argument, kwargs = argument[0], {**kwargs, "initial_state": argument[1:]}
+    if class_name in _RECURRENT and isinstance(kwargs.get("initial_state"), list):
+        kwargs["initial_state"] = [_state(state) for state in kwargs["initial_state"]]
     return {"args": [argument], "kwargs": kwargs}
+
+
+def _state(value):
+    """Return a state of a recurrent layer, which may be a constant that the file has as nested lists of numbers."""
+    if not isinstance(value, list):
+        return value
+    return {"class_name": "__numpy__", "config": {"value": value, "dtype": "float32"}}
 
 
 def _tensors(value, first_calls, kwargs):

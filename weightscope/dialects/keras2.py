@@ -12,6 +12,7 @@ _DROPPED = {
 }
 _USUAL = {"time_major": False, "groups": 1, "renorm": False, "interpolation": "nearest", "align_corners": False}
 _RECURRENT = {"LSTM", "GRU", "SimpleRNN", "RNN"}
+_OTHER_MEANING = {"Softmax", "MultiHeadAttention", "TimeDistributed"}  # in what they make of masks
 _ACTIVATIONS = ("activation", "recurrent_activation")
 _WITH_GROUPS = {"Conv1D", "Conv2D", "Conv3D"}
 
@@ -29,6 +30,8 @@ def layer(found, backend, notes):
     found = theano.layer({**found, "class_name": class_name, "config": config}, backend, notes)
     if class_name in _RECURRENT and config.pop("time_major", False):
         found["layout"] = "time_major"
+    elif class_name in _OTHER_MEANING:
+        found["layout"] = "keras2"
     found.pop("module", None)  # tensorflow.keras and its kin: Keras' own classes all the same
     if found.get("registered_name") in (None, class_name) or str(found.get("registered_name")).startswith("Keras>"):
         found.pop("registered_name", None)
@@ -73,8 +76,19 @@ def _old_meanings(class_name, config, notes):
         if config.get(key) == "hard_sigmoid":
             config[key] = "hard_sigmoid_keras2"
             notes["hard_sigmoid is clip(0.2x + 0.5, 0, 1), as in Keras 1 and 2"] = True
-    if class_name == "MultiHeadAttention":
-        config["keeps_masks"] = True  # Keras 2 has it read the masks of its inputs, and leave them where they are
+    if class_name == "Bidirectional":
+        _turn_back(config, notes)
     if class_name == "GRU" and "reset_after" not in config:
         config["reset_after"] = False
         notes["GRU resets before its recurrent product (reset_after=False), as Keras 1 and 2 did by default"] = True
+
+
+def _turn_back(config, notes):
+    # Keras 1 and 2 turn go_backwards round for the other half; Keras 3 sets it to True.
+    inner = config.get("layer")
+    settings = inner.get("config") if isinstance(inner, dict) else None
+    if config.get("backward_layer") or not isinstance(settings, dict) or not settings.get("go_backwards"):
+        return
+    name = "backward_" + str(settings.get("name", "")).removeprefix("forward_")
+    config["backward_layer"] = {**inner, "config": {**settings, "name": name, "go_backwards": False}}
+    notes["Bidirectional around a layer with go_backwards runs its other half forwards, as in Keras 1 and 2"] = True

@@ -35,4 +35,4 @@ def _translated(value, rules, backend, notes):
     found = {**value, "config": _translated(value["config"], rules, backend, notes)}
     for read_layer in rules:
         found = read_layer(found, backend, notes)
-    return graph.model(found)
+    return graph.model(found, notes)

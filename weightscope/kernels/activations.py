@@ -263,6 +263,21 @@ def _with_unknown(y, x, axis):
     return np.where(np.any(endless, axis=axis, keepdims=True), shares, y)
 
 
+def softmax_beside(x, mask, axis=-1):
+    """Return the softmax with a large number taken off where ``mask`` is False, so that all alike is masked evenly.
+
+    Source: Softmax of Keras 2, and of Keras 3 before 3.10.
+    """
+    lowest = x.dtype.type(-3e4 if x.dtype == np.float16 else -1e9)
+    x = x + (1 - mask.astype(x.dtype)) * lowest
+    if isinstance(axis, int) or len(axis) == 1:
+        return softmax(x, axis)
+    # Beside so large a number the logarithm of the sum is lost: over several axes, all are 1 where all are masked.
+    axes = tuple(axis)
+    largest = x.max(axis=axes, keepdims=True)
+    return np.exp(x - (np.log(np.exp(x - largest).sum(axis=axes, keepdims=True)) + largest))
+
+
 @named
 def log_softmax(x, axis=-1):
     """y = x − log Σ exp(x) along ``axis``: one axis, several, or all with ``None``."""

@@ -39,9 +39,9 @@ def scan(cell, x, states, mask=None, return_sequences=True, zero_output_for_mask
     """Run ``cell`` over the steps of ``x``; return the last output, or all (batch, steps, …), and the last states.
 
     ``cell``: two functions, ``project(x)`` → (gates, steps, batch, …) for x (steps, batch, …) and ``step(projected,
-    states)`` → output, states; it may overwrite ``projected``. ``states``: arrays (batch, …). ``mask`` (batch, steps):
-    where it is False, the states stay as they were, and the output is the one before, or 0 if
-    ``zero_output_for_mask``. Source: ``rnn`` in keras/src/backend/tensorflow/rnn.py.
+    states)`` → output, states; it may overwrite ``projected``. ``states``: arrays (batch, …). ``mask`` (batch, steps),
+    or with some of a state's axes too: where it is False, the states stay as they were, and the output is the one
+    before, or 0 if ``zero_output_for_mask``. Source: ``rnn`` in keras/src/backend/tensorflow/rnn.py.
     """
     project, step = cell
     output = outputs = None
@@ -70,4 +70,4 @@ def _steps(project, x, units):
 
 
 def _select(mask, new, old):
-    return np.where(mask.reshape(-1, *(1,) * (new.ndim - 1)), new, old)
+    return np.where(mask.reshape(*mask.shape, *(1,) * (new.ndim - mask.ndim)), new, old)

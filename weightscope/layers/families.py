@@ -13,8 +13,10 @@ def bring(config):
     names = {layer["class_name"] for layer in asked if isinstance(layer.get("class_name"), str)}
     others = any(_is_operation(layer) or _is_of_user(layer) for layer in asked)
     layouts = {layer["layout"] for layer in asked if isinstance(layer.get("layout"), str)}
-    if layouts - {"keras3", OPERATION}:
+    if layouts - {"keras2", "keras3", OPERATION}:
         _old()
+    if "keras2" in layouts:
+        _other_in_keras2()
     if "keras3" in layouts:
         _keras3(names)
     for family in (_dense, _networks, _sequences, bring_all):
@@ -49,6 +51,11 @@ def _old():
 
 def _keras2():
     from weightscope.layers.keras2 import core, locally_connected, rnn  # noqa: F401
+    _other_in_keras2()
+
+
+def _other_in_keras2():
+    from weightscope.layers.keras2 import other_meaning  # noqa: F401
 
 
 _OF_DATA = {"RandomCrop", "Discretization", "CategoryEncoding"}

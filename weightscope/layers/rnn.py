@@ -207,6 +207,7 @@ class Recurrent(Layer):
     stateful: bool = False
     unroll: bool = False
     zero_output_for_mask: bool = False
+    masked_beside_states: bool = False  # a dialect's word: Keras 2 fills in the mask where states are given, too
 
     def shape(self, x):
         batch, steps = x[:2]
@@ -227,6 +228,10 @@ class Recurrent(Layer):
             self.carried = states
         y = y.astype(dtype, copy=False)
         return (y, *(state.astype(dtype, copy=False) for state in states)) if self.return_state else y
+
+    def _fill_masks(self, given, masks, first):
+        super()._fill_masks(given, masks, first)
+        beside_states(self, given, masks, first)
 
     def initial_states(self, x):
         """Return the zeros that the states begin with; a stateful layer begins so in every run."""
@@ -250,6 +255,12 @@ class Recurrent(Layer):
         # Keras' unrolled loop zeroes the reversed outputs by the mask in its own order (backend/tensorflow/rnn.py).
         y, states = scan(cell, x[:, turn], states, order)
         return np.where(mask.reshape(*mask.shape, *(1,) * (y.ndim - 2)), y, 0), states
+
+
+def beside_states(layer, given, masks, first):
+    """Put the mask of the sequence among the arguments ``given``, where a layer of Keras 2 has states there too."""
+    if layer.masked_beside_states and given.get("mask") is None:
+        given["mask"] = masks.get(first)
 
 
 @keras_layer

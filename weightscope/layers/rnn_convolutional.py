@@ -56,6 +56,8 @@ class ConvLSTM(Recurrent, Spatial):
         if not self.channels_first:
             return super(Spatial, self).apply(x=x, initial_state=initial_state, **given)
         states = initial_state if initial_state is None else [np.moveaxis(state, 1, -1) for state in initial_state]
+        if given.get("mask") is not None and given["mask"].ndim > 2:  # it has no last axis
+            given["mask"] = np.moveaxis(given["mask"][..., None], 2, -1)
         y = super(Spatial, self).apply(x=np.moveaxis(x, 2, -1), initial_state=states, **given)
         y, *states = y if self.return_state else (y,)
         y = np.moveaxis(y, -1, 2 if self.return_sequences else 1)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from weightscope.errors import NotReplayable
+from weightscope.layers.rnn import beside_states
 from weightscope.model.layer import Layer, keras_layer, layer_from
 from weightscope.model.model import Model
 from weightscope.model.structure import flatten, is_shape
@@ -25,6 +26,7 @@ class Bidirectional(Layer):
     layer: dict
     backward_layer: "dict | None" = None
     merge_mode: "str | None" = "concat"
+    masked_beside_states: bool = False  # a dialect's word: Keras 2 fills in the mask where states are given, too
 
     def sub_layers(self):
         forward = layer_from(_renamed(self.layer, "forward_"))
@@ -54,6 +56,10 @@ class Bidirectional(Layer):
     def mask(self, x, mask):
         kept = flatten(mask)[0] if self.parts["forward_layer"].return_sequences else None
         return kept if self.merge_mode else [kept, kept]
+
+    def _fill_masks(self, given, masks, first):
+        super()._fill_masks(given, masks, first)
+        beside_states(self, given, masks, first)
 
     def forward(self, x, initial_state=None, mask=None):
         states = (None, None)

@@ -5,7 +5,7 @@ from weightscope.model import taught
 _CLASSES = {}
 _OPERATIONS = {}
 # What the dialects say of a layer that is otherwise than Keras 3 has it: its arrays, or the order of its axes.
-LAYOUTS = ("old", "time_major", "keras3")
+LAYOUTS = ("old", "time_major", "keras2", "keras3")
 OPERATION = "operation"  # in the place of a layout: an operation whose module the file does not name
 OPERATION_MODULES = ("keras.src.ops.", "keras.src.activations.", "keras.src.quantizers.")
 

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 from weightscope.errors import NoTwin, ReferenceFailed, WeightscopeError
 from weightscope.model.model import check_is_model
-from weightscope.opening import legacy_order
 from weightscope.reference import safety
+from weightscope.reference.meanings import other_meanings
 from weightscope.reference.process import Process
 from weightscope.reference.recorded import Recorded
 from weightscope.reference.run import Run
@@ -81,8 +81,8 @@ class Referee:
 
     def __init__(self, model, samples, reference, run):
         self._model, self._reference, self._run, self._current = model, reference, run, None
-        self._other_meaning = _other_meaning(model)
-        every = ("tf_keras", "keras") if self._other_meaning else ("keras", "tf_keras")
+        self._others = other_meanings(model) if model.saved.is_old else []
+        every = ("tf_keras", "keras") if self._others else ("keras", "tf_keras")
         self._waiting = list(every if reference.kind == "auto" else (reference.kind,))
         self.batches, self.version, self.notes, self._failures, self._settled = samples.batches, "", [], [], False
         self.asks_twin, self.no_twin = reference.twin, ""
@@ -184,25 +184,10 @@ class Referee:
         return None
 
     def _about_choice(self):
-        if self.kind == "tf_keras" or not self._other_meaning:
+        if self.kind == "tf_keras":
             return []
         return [f"the file is of Keras {self._model.saved.keras_version or '1 or 2'}, and Keras 3 judges it, whose"
-                f" {self._other_meaning}"]
-
-
-def _other_meaning(model):
-    """Return what Keras 3 makes of an old file otherwise than it was meant, in words, or ""."""
-    if not model.saved.is_old:
-        return ""
-    if _holds(model.with_parts(), "hard_sigmoid_keras2"):
-        return "hard_sigmoid is another function: clip(x/6 + 0.5) instead of clip(0.2x + 0.5)"
-    if model.saved.order is not None and legacy_order.differs_in_keras3(model):
-        return "order of the arrays in a model with frozen layers is another: it exchanges some"
-    return ""
-
-
-def _holds(layers, word):
-    return any(word in str(getattr(layer, "config", "")) for layer in layers)
+                f" {other}" for other in self._others]
 
 
 def _installed(kind):

@@ -1,8 +1,6 @@
 """Softmax and attention as an older Keras 3 computed them; the version behind each is the last that did."""
 
-import numpy as np
-
-from weightscope.kernels.activations import softmax
+from weightscope.kernels.activations import softmax, softmax_beside
 from weightscope.layers import activations, attention
 from weightscope.model.layer import Layer, keras_layer
 
@@ -14,16 +12,7 @@ class Softmax(activations.Softmax):
     layout = "keras3"
 
     def forward(self, x, mask=None):
-        if mask is None:
-            return softmax(x, self.axis)
-        lowest = x.dtype.type(-3e4 if x.dtype == np.float16 else -1e9)
-        x = x + (1 - mask.astype(x.dtype)) * lowest
-        if isinstance(self.axis, int) or len(self.axis) == 1:
-            return softmax(x, self.axis)
-        # Beside so large a number the logarithm of the sum is lost: over several axes, all are 1 where all are masked.
-        axes = tuple(self.axis)
-        largest = x.max(axis=axes, keepdims=True)
-        return np.exp(x - (np.log(np.exp(x - largest).sum(axis=axes, keepdims=True)) + largest))
+        return softmax(x, self.axis) if mask is None else softmax_beside(x, mask, self.axis)
 
 
 class OlderAttention(attention.MultiHead):
