@@ -82,6 +82,15 @@ def test_axes_that_may_be_the_batch_keep_it_whole(tmp_path, heavy, settings):
     assert shares_of(weightscope.load(tmp_path / "m.keras"), np.ones((6, 3))) == [slice(0, 6)]
 
 
+def test_constants_for_each_sample_keep_a_batch_whole(tmp_path, heavy):
+    x, added = keras.Input((3,), batch_size=6), np.arange(18, dtype="float32").reshape(6, 3)
+    keras.Model(x, keras.layers.Dense(3)(x) + added).save(tmp_path / "m.keras")
+    model = weightscope.load(tmp_path / "m.keras")
+    assert shares_of(model, np.ones((6, 3))) == [slice(0, 6)]
+    theirs = keras.saving.load_model(tmp_path / "m.keras").predict(added, batch_size=6, verbose=0)
+    np.testing.assert_allclose(weightscope.predict(model, added, batch_size=6), theirs, rtol=1e-5, atol=1e-5)
+
+
 def test_what_is_missing_is_missing_once(tmp_path, heavy):
     x = keras.Input((4,))
     y = keras.layers.Dense(2, name="fine")(x)

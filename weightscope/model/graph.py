@@ -1,5 +1,7 @@
 """The graph of a model: its nodes, each one call of one layer, and what they read of each other."""
 
+import numpy as np
+
 from weightscope.errors import Unreadable
 from weightscope.model.constants import revived
 from weightscope.model.structure import flatten
@@ -20,14 +22,16 @@ class Ref:
 class Node:
     """One call of one layer. ``path`` is the layer's name, with ``#2`` for its second call, and so on.
 
-    ``args`` and ``kwargs`` are what the layer is called with; every tensor in them is a ``Ref``. ``unmasks``: those of
-    the Refs whose tensors the call takes the mask off.
+    ``args`` and ``kwargs`` are what the layer is called with; every tensor in them is a ``Ref``. ``constants``: the
+    arrays among them; ``unmasks``: those of the Refs whose tensors the call takes the mask off.
     """
 
     def __init__(self, layer, index, args, kwargs):
         self.layer, self.index, self.args, self.kwargs = layer, index, args, kwargs
         self.path = node_path(layer.name, index)
-        self.refs = [leaf for leaf in flatten([args, kwargs]) if isinstance(leaf, Ref)]
+        leaves = flatten([args, kwargs])
+        self.refs = [leaf for leaf in leaves if isinstance(leaf, Ref)]
+        self.constants = [leaf for leaf in leaves if isinstance(leaf, np.ndarray)]
         self.outputs_read = 0  # how many of its outputs the graph reads
         self.unmasks = ()
 

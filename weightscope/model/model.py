@@ -71,6 +71,11 @@ class Model(Walks, Shapes, Layer):
     def _read_graph(self):
         raise NotImplementedError
 
+    def has_constants_for(self, samples):
+        """Tell whether a constant in the graph, or in one inside it, may be meant for a batch of so many ``samples``."""
+        own = any(x.ndim > 1 and len(x) == samples for node in self.nodes for x in node.constants)
+        return own or any(layer.has_constants_for(samples) for layer in self.layers if isinstance(layer, Model))
+
     @property
     def is_part(self) -> bool:
         """Whether this is a model inside another, with no file of its own."""

@@ -51,7 +51,7 @@ class Walks:
         problem = next((leaf for leaf in flatten(outputs) if isinstance(leaf, NotReplayable)), None)
         if problem:
             raise problem
-        return outputs, _masks_of(riding)
+        return outputs, map_structure(_mask_of, riding)
 
     def argument(self, args, kwargs, masks=(), keyword_masks=None):
         """Return what a call hands to the model, out of ``args`` and ``kwargs``, and its masks, or what rides on it.
@@ -75,7 +75,7 @@ class Walks:
         instead, and so does all that needs it. A value is dropped after its last reader. Returns the outputs, and a
         Riding for each.
         """
-        given = dict(zip(flatten(self.inputs), self._entering(inputs, masks)))
+        given = {path: (x, [riding]) for path, (x, riding) in zip(flatten(self.inputs), self._entering(inputs, masks))}
         values, left = {}, Counter(self._readers)
         for node in self._in_turn:
             path = prefix + node.path
@@ -142,7 +142,10 @@ def _mask_of(leaf):
 
 
 def _masks_of(structure):
-    return map_structure(_mask_of, structure)
+    args, kwargs = structure
+    if len(args) == 1 and isinstance(args[0], Riding) and not kwargs:
+        return (args[0].mask,), {}
+    return map_structure(_mask_of, args), map_structure(_mask_of, kwargs)
 
 
 def _with_explicit(masks, explicit):
@@ -165,45 +168,59 @@ def _paired(node, outputs, riding):
         leaves = leaves * max(node.outputs_read, 1)
     if len(leaves) < node.outputs_read:
         raise Unreadable(f"the graph reads {node.outputs_read} outputs of {node.path!r}, which gives {len(leaves)}")
-    riding = flatten(riding)
-    return list(zip(leaves, riding + [Riding(None) for _ in leaves[len(riding):]]))
+    riding += [Riding(None) for _ in leaves[len(riding):]]
+    return list(zip(leaves, riding))
 
 
 def _call(node, values, path, call):
-    """Call one node on the values so far; a generator, for a model among the layers yields its own nodes."""
+    """Call one node on the values so far; a generator, for a model among the layers yields its own nodes.
+
+    Returns the outputs, and a list with a Riding for each.
+    """
+    given, riding, pairs = _picked(node, values)
+    missing = next((value for value, _ in pairs if isinstance(value, NotReplayable)), None)
+    if missing and (not isinstance(node.layer, Walks) or any(leaf is missing for leaf in flatten(given[1]))):
+        return missing, []
+    try:
+        if isinstance(node.layer, Walks):
+            outputs, riding = yield from node.layer.walk(*node.layer.argument(*given, *riding), path + "/", call)
+            return outputs, flatten(riding)
+        outputs, masks = call(path, node.layer, (*given, *_masks_of(riding)))
+        return outputs, _riding_on(outputs, masks, pairs if node.layer.hands_on else ())
+    except NotReplayable as error:
+        return _behind(path, error), []
+
+
+def _picked(node, values):
+    """Return what a node is called with, args and kwargs; what rides on it; and both together, for each leaf."""
+    if len(node.args) == 1 and isinstance(node.args[0], Ref) and not node.kwargs:
+        pair = values[node.args[0].node][node.args[0].index]
+        return ((pair[0],), {}), ((pair[1],), {}), (pair,)
+
     def pick(index):
         def leaf_value(leaf):
             if isinstance(leaf, Ref):
                 return values[leaf.node][leaf.index][index]
             return None if index else leaf
-        return [map_structure(leaf_value, node.args), map_structure(leaf_value, node.kwargs)]
+        return map_structure(leaf_value, node.args), map_structure(leaf_value, node.kwargs)
 
     given, riding = pick(0), pick(1)
-    leaves = flatten(given)
-    missing = next((leaf for leaf in leaves if isinstance(leaf, NotReplayable)), None)
-    if missing and (not isinstance(node.layer, Walks) or any(leaf is missing for leaf in flatten(given[1]))):
-        return missing, []
-    try:
-        if isinstance(node.layer, Walks):
-            return (yield from node.layer.walk(*node.layer.argument(*given, *riding), path + "/", call))
-        outputs, masks = call(path, node.layer, (*given, *_masks_of(riding)))
-        return outputs, _riding_on(outputs, masks, zip(leaves, flatten(riding)) if node.layer.hands_on else ())
-    except NotReplayable as error:
-        return _behind(path, error), []
+    return given, riding, list(zip(flatten(given), flatten(riding)))
 
 
 def _riding_on(outputs, masks, given):
     """Return a Riding for each output of a call: that of what was ``given``, ``(value, Riding)``, where it is that."""
+    found = [Riding(mask) for mask in flatten(masks)]  # as in Keras, they may be fewer than the outputs
+    if not given:
+        return found
     known = {id(value): riding for value, riding in given if riding is not None}
-    leaves, masks = flatten(outputs), flatten(masks)
-    found = []
-    for leaf, mask in zip(leaves, masks + [None] * len(leaves)):  # as in Keras, the masks may be fewer
-        riding = known.get(id(leaf))
-        if riding is None:
-            found.append(Riding(mask))
-        else:
-            riding.mask = mask if riding.mask is None else riding.mask
-            found.append(riding)
+    leaves = flatten(outputs)
+    found = (found + [Riding(None) for _ in leaves])[:len(leaves)]
+    for index, leaf in enumerate(leaves):
+        same = known.get(id(leaf))
+        if same is not None:
+            same.mask = found[index].mask if same.mask is None else same.mask
+            found[index] = same
     return found
 
 

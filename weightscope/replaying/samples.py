@@ -76,7 +76,7 @@ def shares_of(model, inputs):
     samples = next((len(leaf) for leaf in leaves if leaf.ndim), 1)
     whole = [slice(0, samples)]
     mixing = not all(layer.keeps_samples_apart for layer in model.with_parts())
-    if mixing or samples < 2 or not all(leaf.ndim for leaf in leaves):
+    if mixing or samples < 2 or not all(leaf.ndim for leaf in leaves) or model.has_constants_for(samples):
         return whole
     values = model.values_of_sample([leaf.shape for leaf in leaves])
     return whole if values is None else cores.shares(samples, values)
