@@ -135,6 +135,8 @@ class Rewriter:
                 config.pop("backward_layer", None)
         elif layer.class_name == "StackedRNNCells":
             config["cells"] = [self.layer(cell, f"{path}/{attribute}") for attribute, cell in layer.parts.items()]
+        elif layer.class_name == "MultiHeadAttention":
+            self.values.update({f"{path}/{attribute}": _stored(part) for attribute, part in layer.parts.items()})
         return config
 
 

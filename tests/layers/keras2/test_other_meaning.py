@@ -157,3 +157,11 @@ def test_tf_keras_judges_what_keras_3_computes_otherwise(tmp_path):
     assert comparison and comparison.reference.startswith("tf_keras")
     with pytest.raises(Unsupported, match="Keras 3 has no normalization by the batch's own mean"):
         weightscope.convert(opened)
+
+
+def test_what_keras_3_computes_otherwise_is_not_converted(tmp_path):
+    opened = agree(TOKENS, lambda x: L.MultiHeadAttention(2, 4, dropout=0.1)(x, x), tmp_path, embed=True)
+    unmasked = np.maximum(TOKENS, 1)
+    assert weightscope.convert(opened, unmasked).agrees
+    siblings = agree(TOKENS, lambda x: [L.MultiHeadAttention(2, 4)(x, x) for _ in "ab"], tmp_path, embed=True)
+    assert not weightscope.convert(siblings, TOKENS).agrees
