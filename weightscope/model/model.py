@@ -72,7 +72,7 @@ class Model(Walks, Shapes, Layer):
         raise NotImplementedError
 
     def has_constants_for(self, samples):
-        """Tell whether a constant in the graph, or in one inside it, may be meant for a batch of so many ``samples``."""
+        """Tell whether a constant in the graph, or in one inside it, may be for a batch of so many ``samples``."""
         own = any(x.ndim > 1 and len(x) == samples for node in self.nodes for x in node.constants)
         return own or any(layer.has_constants_for(samples) for layer in self.layers if isinstance(layer, Model))
 
