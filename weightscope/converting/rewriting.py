@@ -33,7 +33,8 @@ _GONE = (keras1.__name__, keras2.__name__)  # the packages of classes that Keras
 _SAME = {"SyncBatchNormalization": "BatchNormalization", "CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU",
          "RandomHeight": "Identity", "RandomWidth": "Identity"}
 _KEPT = {"Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose", "SeparableConv2D", "LSTM", "GRU", "ConvLSTM2D",
-         "Softmax", "MultiHeadAttention", "TimeDistributed"}
+         "Softmax", "MultiHeadAttention", "TimeDistributed", "Add", "Subtract", "Multiply", "Average", "Maximum",
+         "Minimum", "Concatenate", "Identity", "Rescaling", "Normalization"}
 
 
 class Rewriter:

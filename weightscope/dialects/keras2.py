@@ -12,7 +12,10 @@ _DROPPED = {
 }
 _USUAL = {"time_major": False, "groups": 1, "renorm": False, "interpolation": "nearest", "align_corners": False}
 _RECURRENT = {"LSTM", "GRU", "SimpleRNN", "RNN"}
-_OTHER_MEANING = {"Softmax", "MultiHeadAttention", "TimeDistributed"}  # in what they make of masks
+_OTHER_MEANING = {  # in what they make of masks
+    "Softmax", "MultiHeadAttention", "TimeDistributed", "Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum",
+    "Concatenate", "Identity", "Rescaling", "Normalization",
+}
 _ACTIVATIONS = ("activation", "recurrent_activation")
 _WITH_GROUPS = {"Conv1D", "Conv2D", "Conv3D"}
 

@@ -16,7 +16,7 @@ def bring(config):
     if layouts - {"keras2", "keras3", OPERATION}:
         _old()
     if "keras2" in layouts:
-        _other_in_keras2()
+        _other_in_keras2(names)
     if "keras3" in layouts:
         _keras3(names)
     for family in (_dense, _networks, _sequences, bring_all):
@@ -51,11 +51,19 @@ def _old():
 
 def _keras2():
     from weightscope.layers.keras2 import core, locally_connected, rnn  # noqa: F401
-    _other_in_keras2()
+    _other_in_keras2(_WITH_PARTS | _UNMASKED)
 
 
-def _other_in_keras2():
-    from weightscope.layers.keras2 import other_meaning  # noqa: F401
+_WITH_PARTS = {"Softmax", "MultiHeadAttention", "TimeDistributed", "BatchNormalization"}
+_UNMASKED = {"Identity", "Rescaling", "Normalization"}
+
+
+def _other_in_keras2(names):
+    from weightscope.layers.keras2 import merging  # noqa: F401
+    if names & _WITH_PARTS:
+        from weightscope.layers.keras2 import other_meaning  # noqa: F401
+    if names & _UNMASKED:
+        from weightscope.layers.keras2 import unmasked  # noqa: F401
 
 
 _OF_DATA = {"RandomCrop", "Discretization", "CategoryEncoding"}

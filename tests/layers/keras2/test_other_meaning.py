@@ -54,6 +54,20 @@ def test_attention_leaves_the_masks_on(tmp_path):
     agree(TOKENS, graph, tmp_path, embed=True)
 
 
+def test_masks_behind_merges_and_other_layers(tmp_path):
+    """An average over the steps that are left tells what is masked."""
+    def graph(x):
+        other, bare = L.Masking()(L.Reshape((5, 8))(L.ActivityRegularization()(x)) - 1), L.Reshape((5, 8))(x)
+        other = L.Masking()(tf.nn.relu(L.Dense(8)(other)))
+        merges = [L.Add, L.Subtract, L.Multiply, L.Average, L.Maximum, L.Minimum, L.Concatenate]
+        merged = [merge()([x, y]) for merge in merges for y in (other, bare)]
+        rest = [L.Rescaling(2.0)(x), L.Identity()(x), L.Normalization(mean=0.5, variance=2.0)(x), tf.identity(x),
+                tf.cast(x, "float32"), L.Concatenate(axis=1)([x, other])]
+        return [L.GlobalAveragePooling1D()(y) for y in merged + rest]
+
+    agree(TOKENS, graph, tmp_path, embed=True)
+
+
 def test_a_layer_at_each_step_says_what_is_left_of_a_mask(tmp_path):
     each = L.TimeDistributed
 

@@ -136,7 +136,7 @@ def _range(start, limit=None, delta=1, dtype=None):
 @function("cast", "Cast", "compat.v1.to_float")
 def _cast(x, dtype="float32"):
     """y = x as dtype"""
-    return np.asarray(x).astype(dtype)
+    return np.asarray(x).astype(dtype, copy=False)  # in its own dtype the very tensor, with its mask
 
 
 @function("convert_to_tensor", "convert_to_tensor_v2_with_dispatch", "constant")

@@ -55,7 +55,7 @@ for _names, _function in {
     "math.round round Round math.rint Rint": np.round, "math.reciprocal reciprocal Reciprocal": np.reciprocal,
     "math.logical_not logical_not LogicalNot": np.logical_not, "math.is_nan is_nan IsNan": np.isnan,
     "math.is_finite is_finite IsFinite": np.isfinite, "math.is_inf is_inf IsInf": np.isinf,
-    "identity Identity stop_gradient StopGradient grad_pass_through": lambda x: x,
+    "identity Identity stop_gradient StopGradient grad_pass_through": lambda x: x.view(),  # and no mask
     "zeros_like ZerosLike": np.zeros_like, "ones_like OnesLike": np.ones_like,
 }.items():
     enter(_names, lambda x, _function=_function: _function(np.asarray(x)), f"y = {_names.split()[-1].lower()}(x)")
