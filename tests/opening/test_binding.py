@@ -107,6 +107,13 @@ def test_inspect_says_so(swapped, layout):
     assert "bound by order, as Keras loads them" in told
 
 
+def test_predict_says_so_beside_its_values(swapped):
+    folder, *_ = swapped
+    done = run("predict", folder / "w.h5", "--architecture", folder / "fresh.json", "--input", folder / "x.npy")
+    assert done.returncode == 0
+    assert "note: in 'base' 4 arrays" in done.stderr
+
+
 def test_half_a_bidirectional_frozen(tmp_path):
     layers = tf_keras.layers
     model = shuffled(tf_keras.Sequential([
