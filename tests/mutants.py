@@ -12,12 +12,17 @@ import copy
 import os
 import random
 import shutil
-import subprocess
+import signal
 import sys
 import tempfile
+import time
 from pathlib import Path
 
+import keras  # noqa: F401  (for all that are forked)
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.remove(str(ROOT / "tests"))  # the copy's are to be imported
 WINGS = ("layers", "kernels", "opening", "verdict")
 COPIED = ("weightscope", "sample_models", "docs", "README.md", "LICENSE", "Makefile", "pyproject.toml")
 NOT_ABOUT_BEHAVIOUR = ("test_floors.py", "test_typed_program.py", "test_readme.py", "test_start.py")
@@ -145,14 +150,41 @@ def _in_order(checkout, path):
 
 def _failed(checkout, files):
     """Return the first test in files that fails, "" where none does."""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *files]
-    environment = {**os.environ, "PYTHONPATH": str(checkout)}
+    with tempfile.TemporaryFile("w+") as said:
+        pid = os.fork()  # of a process that has imported Keras, which takes longer than most of these tests
+        if not pid:
+            _run_pytest(checkout, files, said)
+        status = _ended(pid)
+        said.seek(0)
+        failed = [line for line in said.read().splitlines() if line.startswith(("FAILED ", "ERROR "))]
+    return (failed[0].split(" - ")[0] if failed else status) if status else ""
+
+
+def _run_pytest(checkout, files, said):
+    status = 1
     try:
-        ended = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, timeout=LONGEST)
-    except subprocess.TimeoutExpired:
-        return "no end"
-    failed = [line for line in ended.stdout.splitlines() if line.startswith(("FAILED ", "ERROR "))]
-    return (failed[0].split(" - ")[0] if failed else "collecting") if ended.returncode else ""
+        for number in (1, 2):
+            os.dup2(said.fileno(), number)
+        os.setpgid(0, 0)
+        os.chdir(checkout)
+        sys.path.insert(0, str(checkout))
+        os.environ["PYTHONPATH"] = str(checkout)
+        status = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *map(str, files)]))
+    finally:
+        os._exit(status)
+
+
+def _ended(pid):
+    """Wait for a process, and return in words what was wrong with it, "" for nothing."""
+    deadline = time.monotonic() + LONGEST
+    while time.monotonic() < deadline:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return f"status {os.waitstatus_to_exitcode(status)}" if status else ""
+        time.sleep(0.1)
+    os.killpg(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    return "no end"
 
 
 if __name__ == "__main__":
