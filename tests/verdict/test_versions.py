@@ -74,3 +74,15 @@ def test_values_recorded_of_the_file_are_held_against_its_own_meaning(tmp_path):
     found = weightscope.verify(weightscope.load(model.saved.path, keras_version="3.10.0"), inputs,
                                against=tmp_path / "output.npy")
     assert not found
+
+
+def test_what_is_changed_in_the_loaded_model_is_what_is_judged(tmp_path):
+    x = keras.Input((3,))
+    y = keras.layers.Dense(3, name="dense")(x)
+    mask = keras.Input((3,), dtype="bool")
+    keras.Model([x, mask], keras.layers.Softmax()(y, mask=mask)).save(tmp_path / "new.keras")
+    model = weightscope.load(as_saved_by("3.8.0", tmp_path / "new.keras", tmp_path / "old.keras"))
+    inputs = [np.ones((2, 3), "float32"), MASK]
+    assert weightscope.verify(model, inputs)
+    model["dense"].weights["kernel"].array[0, 0] += 0.5
+    assert weightscope.verify(model, inputs).first.path == "dense"

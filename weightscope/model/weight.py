@@ -221,6 +221,10 @@ class Weight(AsArray, Shown):
             self._array = self.stored.read()
         return self._array
 
+    def share(self, other: Weight) -> None:
+        """Have the values that ``other``, a Weight of the same array, has read: somebody may have changed them."""
+        self._array = other._array
+
     def axis_words(self) -> list[str] | None:
         """Return one word for each axis, or None where the words do not fit the stored rank."""
         words = self.axes.split()

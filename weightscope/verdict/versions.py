@@ -29,7 +29,16 @@ def as_judged(model, referee):
     if _told(judged) == _told(model):
         judged.saved.close()
         return model
+    _share_arrays(model, judged)
     return judged
+
+
+def _share_arrays(model, judged):
+    place = {id(stored): path for read in (model, judged) for path, stored in read.saved.arrays.items()}
+    given = {place.get(id(weight.stored)): weight for weight in model.all_weights()}
+    for weight in judged.all_weights():
+        if place.get(id(weight.stored)) in given and weight.stored is not None:
+            weight.share(given[place[id(weight.stored)]])
 
 
 def meanings(model, judged, inputs):
