@@ -26,6 +26,7 @@ sys.path.remove(str(ROOT / "tests"))  # the copy's are to be imported
 WINGS = ("layers", "kernels", "opening", "verdict")
 COPIED = ("weightscope", "sample_models", "docs", "README.md", "LICENSE", "Makefile", "pyproject.toml")
 NOT_ABOUT_BEHAVIOUR = ("test_floors.py", "test_typed_program.py", "test_readme.py", "test_start.py")
+BESIDE = {"keras1": "old", "resize": "images", "hashing": "preprocessing", "convolve": "convolutional", "gaps": "sides"}
 LONGEST = 1800  # seconds; a mutant that hangs is noticed too
 OTHER = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
@@ -41,6 +42,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", type=int, nargs="*", help="the numbers of those to run, and no other")
     parser.add_argument("--tests", type=Path, default=ROOT / "tests", help="a folder of tests")
+    parser.add_argument("--near", action="store_true", help="only the tests of the mutated file and of its folder")
     parser.add_argument("--list", action="store_true", help="say what they are, and run nothing")
     options = parser.parse_args()
     survived, run = [], 0
@@ -50,7 +52,7 @@ def main():
             print(what)
         if options.list or number not in (options.only or range(options.count)):
             continue
-        noticed = noticed_by(path, source, options.tests)
+        noticed = noticed_by(path, source, options.tests, options.near)
         run += 1
         print(f"{what}  {noticed or 'SURVIVED'}", flush=True)
         if not noticed:
@@ -123,8 +125,11 @@ def _changed(source, node, after):
     return f"{' '.join(before.split())} → {text}", changed.decode()
 
 
-def noticed_by(path, source, tests):
-    """Return which test fails on a copy of this checkout with ``source`` at ``path``, or "" """
+def noticed_by(path, source, tests, near=False):
+    """Return which test fails on a copy of this checkout with ``source`` at ``path``, or "".
+
+    ``near``: only the tests of that file and of its folder are run.
+    """
     with tempfile.TemporaryDirectory() as folder:
         copied = Path(folder) / "checkout"
         copied.mkdir()
@@ -135,17 +140,22 @@ def noticed_by(path, source, tests):
                 shutil.copy(ROOT / name, copied)
         shutil.copytree(tests, copied / "tests", ignore=shutil.ignore_patterns("__pycache__"))
         (copied / path).write_text(source)
-        return next(filter(None, (_failed(copied, files) for files in _in_order(copied, path))), "")
+        ranks = list(_in_order(copied, path))
+        return next(filter(None, (_failed(copied, files) for files in (ranks[:-1] if near else ranks))), "")
 
 
 def _in_order(checkout, path):
-    """Yield lists of test files: those of the mutated file, of its wing, and all others."""
-    wing = checkout / "tests" / path.parts[1]
+    """Yield lists of test files: first those whose names have most of the mutated file's words, last all others."""
     everything = [file for file in sorted((checkout / "tests").rglob("test_*.py"))
                   if file.name not in NOT_ABOUT_BEHAVIOUR]
-    own = [file for file in everything if wing in file.parents and path.stem.split("_")[0] in file.stem]
-    near = [file for file in everything if wing in file.parents and file not in own]
-    yield from (files for files in (own, near, [file for file in everything if file not in own + near]) if files)
+    words = _words(path) | {BESIDE.get(word, word) for word in _words(path)}
+    shared = {file: len(words & _words(file.relative_to(checkout))) for file in everything}
+    for most in sorted(set(shared.values()), reverse=True):
+        yield [file for file in everything if shared[file] == most]
+
+
+def _words(path):
+    return set(" ".join(path.with_suffix("").parts).replace("_", " ").split()) - {"weightscope", "tests", "test"}
 
 
 def _failed(checkout, files):

@@ -20,6 +20,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 gc.set_threshold(50_000)
 
 INTERRUPTED, CLOSED_PIPE, BUG = 130, 141, 70
+CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}  # what it was piped to, or where it runs, is full
 
 
 class Commands(click.Group):
@@ -46,6 +47,8 @@ class Commands(click.Group):
         except OSError as error:
             if error.errno == errno.EPIPE:
                 _leave_quietly()
+            if error.errno in CANNOT_WRITE:
+                _fail(f"cannot write: {error.strerror}", click.UsageError.exit_code)
             _fail_as_bug(error)
         except Exception as error:
             _fail_as_bug(error)

@@ -1,5 +1,6 @@
 """The command line's contract: exit codes, stdout for results and stderr for talk, one line for an error."""
 
+import os
 import subprocess
 import sys
 import time
@@ -105,3 +106,46 @@ def test_output_that_the_encoding_lacks_is_escaped(shown):
     done = run("inspect", shown["small.h5"].path, env={"PYTHONIOENCODING": "ascii"})
     assert done.returncode == 0
     assert "kernel (2 in \\xd7 3 units)" in done.stdout
+
+
+def test_a_link_is_written_through_and_what_is_no_file_is_left_alone(shown, tmp_path):
+    (tmp_path / "report.txt").write_text("old")
+    (tmp_path / "link").symlink_to("report.txt")
+    assert run("inspect", shown["small.h5"].path, "-o", tmp_path / "link").returncode == 0
+    assert (tmp_path / "link").is_symlink()
+    assert "kernel" in (tmp_path / "report.txt").read_text()
+    os.mkfifo(tmp_path / "pipe")
+    done = run("inspect", shown["small.h5"].path, "-o", tmp_path / "pipe")
+    assert done.returncode == 2
+    assert "pipe is no regular file" in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe", "report.txt"]
+    assert (tmp_path / "pipe").is_fifo()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has it")
+def test_a_full_disk_is_one_line(shown):
+    command = [*COMMAND, "inspect", shown["small.h5"].path]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2
+    assert done.stderr == "weightscope: cannot write: No space left on device\n"
+
+
+@pytest.mark.parametrize("version", ["abc", "-1", "99", "2,3", "", "3" * 500, "3.8.0; x"])
+def test_what_is_no_version_of_keras(shown, version):
+    done = run("inspect", shown["small.h5"].path, "--keras-version", version)
+    assert done.returncode == 2
+    assert "is no version of Keras" in done.stderr
+
+
+@pytest.mark.parametrize("version", ["2", "2.15.0", "2.2.4-tf", "3.0.0rc1", "3.16.0.dev2026"])
+def test_versions_of_keras(shown, version):
+    assert run("inspect", shown["small.h5"].path, "--keras-version", version).returncode == 0
+
+
+@pytest.mark.parametrize("given", [("--rtol", "nan"), ("--atol", "inf"), ("--rtol", "-1"), ("--tolerance", "dense=nan"),
+                                   ("--tolerance", "dense=1,-1")])
+def test_what_is_no_tolerance(shown, given):
+    done = run("verify", shown["small.h5"].path, *given)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr and given[0] in done.stderr

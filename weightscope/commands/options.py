@@ -1,6 +1,8 @@
 """Options that several commands share, and where a report goes."""
 
+import math
 import os
+import re
 import sys
 from contextlib import contextmanager
 from functools import wraps
@@ -28,6 +30,13 @@ custom_objects = click.option(
          " process. Repeatable.")
 
 
+def _version(context, parameter, text):
+    """Return a version of Keras, or None; raise click.BadParameter for what is none."""
+    if text is not None and not re.fullmatch(r"[0-3](\.\d{1,4}){0,2}([-.]?[a-z]\w{0,20})?", text):
+        raise click.BadParameter(f"{text!r} is no version of Keras, such as 2.15.0 or 3.8.0.")
+    return text
+
+
 def reading(command):
     """Add the options for how a file is read; the command gets them as ``reading``, the keywords of ``load``."""
     names = ("architecture", "keras_version", "backend", "bind")
@@ -42,7 +51,7 @@ def reading(command):
                               " are. Keras goes by order, and so does this without the option."),
             click.option("--backend", type=click.Choice(["tensorflow", "theano", "cntk"]), metavar="NAME",
                          help="Read an old file as saved under this backend (tensorflow, theano), whatever it says."),
-            click.option("--keras-version", metavar="VERSION",
+            click.option("--keras-version", metavar="VERSION", callback=_version,
                          help="Read an old file as one of this Keras, whatever it says."),
             click.option("--architecture", metavar="FILE", type=click.Path(),
                          help="For a file with weights only: a .json, .keras or .h5 that has the model's config.")):
@@ -56,6 +65,20 @@ def reference(default, more=""):
     return click.option("--reference", default=default, show_default=True, metavar=metavar,
                         help="keras (Keras 3), tf_keras, or auto: Keras 3 if it can load the file, else tf_keras."
                              + more)
+
+
+class Finite(click.FloatRange):
+    """A number from 0 on, neither infinite nor NaN, which would let everything pass, or nothing."""
+
+    def __init__(self):
+        super().__init__(min=0)
+
+    def convert(self, value, parameter, context):
+        """Return the number; raise click.BadParameter for any other text."""
+        found = super().convert(value, parameter, context)
+        if not math.isfinite(found):
+            self.fail(f"{value!r} is no tolerance: give a finite number.", parameter, context)
+        return found
 
 
 def existing(path, words=()):
@@ -83,6 +106,8 @@ def tolerances(given, model):
             rtol, atol = map(float, numbers.split(",") if "," in numbers else (numbers, 0))
         except ValueError:
             raise click.BadParameter(f"{text!r} is not NAME=RTOL[,ATOL].", param_hint="'--tolerance'") from None
+        if not all(math.isfinite(number) and number >= 0 for number in (rtol, atol)):
+            raise click.BadParameter(f"{text!r}: a tolerance is a finite number from 0 on.", param_hint="'--tolerance'")
         found.append((name, rtol, atol))
         if not any(Tolerance(layers=(found[-1],)).for_layer(path).is_given for path in paths):
             raise click.BadParameter(f"{printable(name)!r} is no layer that computes.{did_you_mean(name, paths)}",
@@ -123,9 +148,14 @@ own_layers = click.option("--layers", multiple=True, metavar="FILE", type=click.
 def replaced(path, mode="w"):
     """Open a file beside ``path`` to write into, and move it there once everything is written.
 
-    ``mode``: ``w`` for text in UTF-8, ``wb`` for bytes. Raises click.BadParameter where it cannot be written.
+    A link's target is written, and stays linked. ``mode``: ``w`` for text in UTF-8, ``wb`` for bytes. Raises
+    click.BadParameter where it cannot be written, and for a device or a pipe.
     """
-    beside = Path(path).with_name(f".{Path(path).name}.{os.getpid()}.part")
+    path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():
+        raise click.BadParameter(f"{path} is no regular file: without the option, a report goes to stdout.",
+                                 param_hint="'--output'")
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with open(beside, mode, encoding=None if "b" in mode else "utf-8") as file:
             yield file

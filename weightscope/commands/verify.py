@@ -20,8 +20,8 @@ from weightscope.commands import options
 @click.option("--quick", is_flag=True, help="Skip Keras' run in float64; the report says so.")
 @click.option("--self-test", is_flag=True, help="Change weights, inputs and settings of each layer on NumPy's side, and"
                                               " require that the verdict would notice (exit status 3 else).")
-@click.option("--rtol", type=click.FloatRange(min=0), help="Judge by a relative tolerance, not by rounding.")
-@click.option("--atol", type=click.FloatRange(min=0), help="Judge by an absolute tolerance, likewise.")
+@click.option("--rtol", type=options.Finite(), help="Judge by a relative tolerance, not by rounding.")
+@click.option("--atol", type=options.Finite(), help="Judge by an absolute tolerance, likewise.")
 @click.option("--tolerance", "of_layers", multiple=True, metavar="NAME=RTOL[,ATOL]",
               help="Judge one layer so; NAME may be a pattern. Repeatable.")
 @click.option("--limit", type=click.IntRange(min=0), metavar="N",
