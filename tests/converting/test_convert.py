@@ -174,6 +174,20 @@ def test_a_file_that_contradicts_itself_is_not_converted_unasked(halved, tmp_pat
     assert not list(tmp_path.iterdir())
 
 
+def test_it_is_recorded_as_keras_loads_it_and_that_is_said(halved, tmp_path):
+    folder, wanted, _ = halved
+    words = "record", folder / "half.h5", "--input", folder / "x.npy", "-o", tmp_path / "golden.npz"
+    done = run(*words, "--bind", "names")
+    assert done.returncode == 2
+    assert "by order" in done.stderr
+    assert not list(tmp_path.iterdir())
+    done = run(*words, "--reference", "tf_keras")
+    assert done.returncode == 0, done.stderr
+    assert "note: " in done.stderr and "bound by order" in done.stderr
+    recorded = [array for array in np.load(tmp_path / "golden.npz").values() if array.shape == wanted["order"].shape]
+    assert any(np.allclose(array, wanted["order"], atol=1e-6) for array in recorded)
+
+
 @pytest.mark.parametrize("bind", ["order", "names"])
 def test_it_is_converted_as_it_is_told(halved, tmp_path, bind):
     folder, wanted, x = halved

@@ -115,6 +115,14 @@ def tolerances(given, model):
     return tuple(found)
 
 
+def say_notes(model):
+    """Say on stderr what a file was read as, and where it contradicts itself."""
+    from weightscope.model.names import printable
+
+    for note in model.notes:
+        click.echo(f"note: {printable(note)}", err=True)
+
+
 def progress(stage, done, total):
     """Say on a terminal's stderr how far a run of Keras is; a pipe hears nothing."""
     if not sys.stderr.isatty():

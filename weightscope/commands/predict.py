@@ -37,8 +37,7 @@ def command(model, reading, inputs, output, batch_size):
         _save(named, output)
     told = ", ".join(f"{printable(name)} {value.shape} {value.dtype}" for name, value in named.items())
     click.echo(f"{printable(description)} → {told}" + (f" in {output}" if output else ""), err=True)
-    for note in opened.notes:
-        click.echo(f"note: {printable(note)}", err=True)
+    options.say_notes(opened)
 
 
 def _named(model, outputs):

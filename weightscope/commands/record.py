@@ -34,9 +34,13 @@ def command(model, reading, inputs, output, reference, batch_size, custom_object
     from weightscope.replaying import inputs as given
 
     opened = load(model, **reading)
+    if opened.ledger.contested and opened.ledger.chosen == "names":
+        raise click.BadParameter("a record holds what Keras gives, and Keras takes the arrays of this file by order",
+                                 param_hint="'--bind'")
     arrays, description = given.for_model(opened, inputs)
     found = record(opened, arrays, batch_size, Reference(reference, custom_objects), options.progress)
     with options.replaced(output, "wb") as file:
         np.savez(file, **found)
     layers = sum(name.startswith("layers/") for name in found)
     click.echo(f"{printable(description)} → {layers} layer outputs in {printable(output)}", err=True)
+    options.say_notes(opened)
