@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from types import SimpleNamespace
 
 import pytest
-from ready_children import Ready
+from ready_children import READY
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
@@ -25,9 +25,8 @@ def pytest_collection_finish():
 @pytest.fixture(scope="session")
 def ready():
     """The process that references fork from, begun with the first."""
-    found = Ready()
-    yield found
-    found.end()
+    yield READY
+    READY.end()
 
 
 @pytest.fixture(autouse=True)

@@ -16,31 +16,47 @@ from pathlib import Path
 
 CHILD = [sys.executable, "-m", "weightscope.reference.child"]
 MATTERS = ("KERAS_", "TF_", "PYTHON", "CUDA_", "XLA_", "OMP_", "LD_")  # what is read while Keras is imported
+_DEFAULTS = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}  # as Process gives them to a child
 _START = subprocess.Popen
 
 
 def _that_matters(environment):
-    return {name: value for name, value in environment.items() if name.startswith(MATTERS) and name != "PYTHONPATH"}
+    return {name: value for name, value in {**_DEFAULTS, **environment}.items()
+            if name.startswith(MATTERS) and name != "PYTHONPATH"}
 
 
 class Ready:
     """The process that has imported Keras, and what stands in for ``subprocess.Popen`` where a reference begins."""
 
     def __init__(self):
-        self._folder = tempfile.TemporaryDirectory(prefix="ready-")
-        self._address = str(Path(self._folder.name) / "socket")
-        self._environment, self._process = _that_matters(os.environ), None
+        self._process = None
 
     def popen(self, command, **options):
         """Start a reference's child as a fork; whatever else is asked for, ``subprocess`` starts."""
-        environment = options.get("env", {})
-        if command[:3] != CHILD or _that_matters(environment) != {**_DEFAULTS, **self._environment}:
+        if command[:3] != CHILD or not self._suits(options["env"]):
             return _START(command, **options)
-        if self._process is None:
-            self._begin(environment)
         return Forked(self._address, command[3], options["stderr"])
 
-    def _begin(self, environment):
+    def environment(self):
+        """Return variables for a command, with which its own references fork from here too."""
+        if not self._suits(os.environ):
+            return {}
+        path = [str(Path(__file__).parent / "ready_site"), os.environ.get("PYTHONPATH")]
+        return {"READY_CHILDREN": self._address, "PYTHONPATH": os.pathsep.join(filter(None, path))}
+
+    def _suits(self, environment):
+        """Tell whether a child of this environment may fork from the process that is ready, which begins if need be."""
+        if self._process is None:
+            self._begin()
+        return _that_matters(environment) == self._environment
+
+    def _begin(self):
+        self._folder = tempfile.TemporaryDirectory(prefix="ready-")
+        self._address = str(Path(self._folder.name) / "socket")
+        self._environment = _that_matters(os.environ)
+        root = str(Path(__file__).resolve().parent.parent)
+        path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+        environment = {**_DEFAULTS, **os.environ, "PYTHONPATH": path}
         listening = socket.socket(socket.AF_UNIX)
         listening.bind(self._address)
         listening.listen(64)
@@ -54,10 +70,17 @@ class Ready:
             self._process.kill()
             self._process.wait()
             self._process.stdin.close()
-        self._folder.cleanup()
+            self._folder.cleanup()
 
 
-_DEFAULTS = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}  # as Process gives them to a child
+READY = Ready()  # of this process, which need not begin
+
+
+def forked_or_started(command, **options):
+    """What takes the place of ``subprocess.Popen`` in a command that was given ``Ready.environment()``."""
+    if list(command[:3]) != CHILD:
+        return _START(command, **options)
+    return Forked(os.environ["READY_CHILDREN"], command[3], options["stderr"])
 
 
 class Forked:

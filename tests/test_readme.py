@@ -5,6 +5,7 @@ import re
 
 import pytest
 from fresh_readme import READMES, ROOT, commands, fresh
+from ready_children import READY
 
 import weightscope
 from weightscope import errors
@@ -28,7 +29,9 @@ def test_every_command_is_documented(name):
 
 @pytest.mark.keras
 @pytest.mark.parametrize("path", READMES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_shown_output_is_fresh(path):
+def test_shown_output_is_fresh(path, monkeypatch):
+    for name, value in READY.environment().items():
+        monkeypatch.setenv(name, value)
     pytest.importorskip("keras")
     text = path.read_text()
     assert commands(text)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from ready_children import READY
 
 pytestmark = pytest.mark.keras
 ROOT = Path(__file__).resolve().parents[2]
@@ -14,8 +15,9 @@ MODEL = "sample_models/xor_relu.h5"
 
 
 def run(*words, **environment):
+    environment = {**os.environ, **(environment or READY.environment())}
     done = subprocess.run([sys.executable, "-m", "weightscope", "verify", MODEL, "--format", "json", *words], cwd=ROOT,
-                          capture_output=True, text=True, check=False, env={**os.environ, **environment})
+                          capture_output=True, text=True, check=False, env=environment)
     return done.returncode, json.loads(done.stdout) if done.stdout else None, done.stderr
 
 
