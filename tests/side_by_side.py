@@ -4,10 +4,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 from agreement import assert_close
+from together import bound_to_weights_of, closes
 
-from weightscope.files.read import read
-from weightscope.opening import binding
-from weightscope.opening.load import build, load, translated
+from weightscope.opening.load import load
 from weightscope.replaying.replay import replay
 
 
@@ -55,15 +54,11 @@ def _agrees(what, a, b, shape, tolerance):
 
 
 def _nothing_is_left(opened, model, folder, h5):
-    ledgers = [opened.ledger]
-    model.save_weights(folder / "model.weights.h5")
-    with read(folder / "model.weights.h5") as saved:
-        ledgers.append(binding.bind(build(translated(opened.saved)[0]), saved))
+    closes(opened.ledger)
+    bound_to_weights_of(model, opened, folder)
     if h5:
         model.save(folder / "model.h5")
-        ledgers.append(load(folder / "model.h5").ledger)
-    for ledger in ledgers:
-        assert ledger.closes and not ledger.unclaimed and not ledger.problems, ledger
+        closes(load(folder / "model.h5").ledger)
 
 
 def adapted(layer, data):

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from running import run
+from test_old_models import numbered
 
 import weightscope
 from weightscope.model.structure import flatten
@@ -25,10 +26,6 @@ def unpacked(tmp_path_factory):
     with tarfile.open(ARCHIVE) as archive:
         archive.extractall(folder, filter="data")
     return folder
-
-
-def numbered(recorded, word):
-    return [recorded[f"{word}_{index}"] for index in range(sum(name.startswith(word) for name in recorded.files))]
 
 
 @pytest.mark.parametrize("case", cases())

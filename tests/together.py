@@ -174,11 +174,8 @@ class File:
         assert self.opened.count_params() == model.count_params()
         closes(self.opened.ledger)
         if path.suffix == ".keras":
-            model.save_weights(path.with_suffix(".weights.h5"))
-            with read(path.with_suffix(".weights.h5")) as saved:
-                built = build(translated(read(path))[0])
-                closes(binding.bind(built, saved))
-                assert [w.shape for w in built.all_weights()] == [tuple(w.shape) for w in model.weights]
+            built = bound_to_weights_of(model, self.opened, path.parent)
+            assert [w.shape for w in built.all_weights()] == [tuple(w.shape) for w in model.weights]
 
     def weights(self, branch):
         """Return Keras' weights of the layer, as they are in the file."""
@@ -216,6 +213,15 @@ class File:
     def shapes(self, branch):
         """Return the shapes of the outputs of a Branch with any batch, and with the one of its input."""
         return [flatten_shapes(found[self._branches.index(branch)]) for found in self._shapes]
+
+
+def bound_to_weights_of(model, opened, folder):
+    """Return the architecture of ``opened`` bound to what Keras saves of its ``model``'s weights, with nothing left."""
+    model.save_weights(folder / "model.weights.h5")
+    with read(folder / "model.weights.h5") as saved:
+        built = build(translated(opened.saved)[0])
+        closes(binding.bind(built, saved))
+    return built
 
 
 def closes(ledger):

@@ -31,8 +31,7 @@ def command(model, reading, output, inputs, seed, unverified):
     opened = load(model, **reading)
     arrays, description = (None, "not verified") if unverified else given.for_model(opened, inputs, seed)
     found = convert(opened, arrays, weights_only)
-    for note in opened.ledger.notes:
-        click.echo(f"note: {printable(note)}", err=True)
+    options.say_notes(opened.ledger.notes)
     if not found.agrees:
         click.echo(f"nothing written: on the new file {printable(found.reference)} gives something else{_apart(found)}")
         raise SystemExit(1)

@@ -115,11 +115,11 @@ def tolerances(given, model):
     return tuple(found)
 
 
-def say_notes(model):
-    """Say on stderr what a file was read as, and where it contradicts itself."""
+def say_notes(notes):
+    """Say on stderr what a file was read as, or where it contradicts itself, a line each."""
     from weightscope.model.names import printable
 
-    for note in model.notes:
+    for note in notes:
         click.echo(f"note: {printable(note)}", err=True)
 
 

@@ -37,7 +37,7 @@ def command(model, reading, inputs, output, batch_size):
         _save(named, output)
     told = ", ".join(f"{printable(name)} {value.shape} {value.dtype}" for name, value in named.items())
     click.echo(f"{printable(description)} → {told}" + (f" in {output}" if output else ""), err=True)
-    options.say_notes(opened)
+    options.say_notes(opened.notes)
 
 
 def _named(model, outputs):

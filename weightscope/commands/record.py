@@ -43,4 +43,4 @@ def command(model, reading, inputs, output, reference, batch_size, custom_object
         np.savez(file, **found)
     layers = sum(name.startswith("layers/") for name in found)
     click.echo(f"{printable(description)} → {layers} layer outputs in {printable(output)}", err=True)
-    options.say_notes(opened)
+    options.say_notes(opened.notes)

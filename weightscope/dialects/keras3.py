@@ -59,10 +59,14 @@ def _is_operation(found):
 
 def _is_given_masks(found):
     """Whether a call of the layer has a mask among its arguments."""
+    return any(key.endswith("mask") and isinstance(value, dict)
+               for kwargs in _kwargs_of_calls(found) for key, value in kwargs.items())
+
+
+def _kwargs_of_calls(found):
     nodes = found.get("inbound_nodes")
-    return any(isinstance(node, dict) and isinstance(node.get("kwargs"), dict)
-               and any(key.endswith("mask") and isinstance(value, dict) for key, value in node["kwargs"].items())
-               for node in (nodes if isinstance(nodes, list) else ()))
+    given = [node.get("kwargs") for node in (nodes if isinstance(nodes, list) else ()) if isinstance(node, dict)]
+    return [kwargs for kwargs in given if isinstance(kwargs, dict)]
 
 
 def _of_ours(found, **settings):
@@ -99,9 +103,7 @@ def _lost_masks(found, class_name, version, notes):
 
 
 def _asks_scores(found):
-    nodes = found.get("inbound_nodes")
-    return any(isinstance(node, dict) and isinstance(node.get("kwargs"), dict)
-               and node["kwargs"].get("return_attention_scores") for node in (nodes if isinstance(nodes, list) else ()))
+    return any(kwargs.get("return_attention_scores") for kwargs in _kwargs_of_calls(found))
 
 
 def _random_crop(found, class_name, version, notes):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from weightscope.kernels.activations import elu, leaky_relu, relu, softmax
+from weightscope.kernels.activations import elu, leaky_relu, relu, softmax, softmax_beside
 from weightscope.model.layer import Layer, Weight, keras_layer
 
 
@@ -114,3 +114,10 @@ class Softmax(Layer):
         # Where a whole axis is masked, this number makes all shares equal before they become 0 (Keras' softmax.py).
         lowest = -3e4 if x.dtype == np.float16 else -1e9
         return np.where(kept, softmax(np.where(kept, x, x.dtype.type(lowest)), self.axis), x.dtype.type(0))
+
+
+class OlderSoftmax(Softmax):
+    """The base of Softmax in Keras 2, and in Keras 3 before 3.10: shares all alike where all of an axis is masked."""
+
+    def forward(self, x, mask=None):
+        return softmax(x, self.axis) if mask is None else softmax_beside(x, mask, self.axis)

@@ -30,17 +30,9 @@ class Projection(QuantizedKernel):
         super().__init__(config, name)
         self.class_name = "EinsumDense"
 
-    def learn(self, kept):
-        """Take the mode of quantization, and the rank of LoRA, from the arrays."""
-        settings = {**self._mode_told_by(kept), **self._rank_told_by(kept)}
-        if not settings:
-            return False
-        self.begin_again(**settings)
-        return True
-
-    def _rank_told_by(self, kept):
-        thin = kept.get("lora_kernel_b")
-        return {} if thin is None or self.lora_rank or not thin.shape else {"lora_rank": thin.shape[0]}
+    def told_by(self, kept):
+        """Return the mode of quantization, and the rank of LoRA, as settings."""
+        return {**self._mode_told_by(kept), **super().told_by(kept)}
 
     def _mode_told_by(self, kept):
         """Return the settings that say how these arrays are quantized, {} for not at all."""
@@ -64,10 +56,6 @@ class Projection(QuantizedKernel):
         """Whether there are two numbers to a byte: where there is one, the largest of each unit is 127 or nothing."""
         largest = np.abs(kernel.read().astype(int)).max(axis=tuple(range(self.contracted)))
         return not np.isin(largest, (0, 127)).all()
-
-    def saved_order(self):
-        """Return the weights as a .keras file numbers them."""
-        return sorted(super().saved_order(), key=lambda weight: self.bias_first and weight.name != "bias")
 
     def table_specs(self):
         words, (summed, columns) = self.words.split(), self._summed_and_columns()

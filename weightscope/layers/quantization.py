@@ -47,12 +47,16 @@ class LowRank(Layer):
         return shape and ((self.lora_rank, shape[-1]) if which else (*shape[:-1], self.lora_rank))
 
     def learn(self, kept):
-        """Take the rank of LoRA from its matrices: the configs of Keras before 3.2 do not tell it."""
+        """Take what the arrays tell, and the config does not."""
+        settings_told = self.told_by(kept)
+        if settings_told:
+            self.begin_again(**settings_told)
+        return bool(settings_told)
+
+    def told_by(self, kept):
+        """Return the rank of LoRA, by its matrices, as a setting: the configs of Keras before 3.2 do not tell it."""
         thin = kept.get(f"lora_{self.adapted}_b")
-        if thin is None or self.lora_rank or not thin.shape:
-            return False
-        self.begin_again(lora_rank=thin.shape[0])
-        return True
+        return {} if thin is None or self.lora_rank or not thin.shape else {"lora_rank": thin.shape[0]}
 
     def formula_lines(self):
         """Return the lines that LoRA adds to the formula."""
@@ -69,21 +73,22 @@ class LowRank(Layer):
         arrays = super().arrays()
         if self.lora_rank:
             thin = [arrays.pop(f"lora_{self.adapted}_{half}") for half in "ab"]
-            alpha = self.lora_rank if self.lora_alpha is None else self.lora_alpha
-            product = np.matmul(*thin) * thin[0].dtype.type(alpha / self.lora_rank)
+            product = self._product(*thin)
             if arrays[self.adapted].dtype.kind == "f":
                 arrays[self.adapted] = self.as_computed(arrays[self.adapted] + product)
             else:
                 arrays["lora"] = product
         return arrays
 
-
     def merged(self):
         """Return the adapted weight, as long as the file has it, with LoRA's product in it."""
         whole, *thin = (self.weights[name].array for name in (
             self.adapted, f"lora_{self.adapted}_a", f"lora_{self.adapted}_b"))
+        return whole + self._product(*thin)
+
+    def _product(self, first, second):
         alpha = self.lora_rank if self.lora_alpha is None else self.lora_alpha
-        return whole + np.matmul(*thin) * thin[0].dtype.type(alpha / self.lora_rank)
+        return np.matmul(first, second) * first.dtype.type(alpha / self.lora_rank)
 
 
 class Quantized(LowRank):
@@ -198,10 +203,16 @@ class QuantizedKernel(Quantized):
     """The base of Dense and EinsumDense: a product with a kernel, and a bias.
 
     ``packs_inputs``: whether int4 numbers are packed along the inputs, as before Keras 3.14; their inputs are then
-    quantized, and divided by one scale to a unit, as for int8.
+    quantized, and divided by one scale to a unit, as for int8. ``bias_first``: whether a .keras has the bias before the
+    kernel, as before Keras 3.2.
     """
 
     packs_inputs = False
+    bias_first = False
+
+    def saved_order(self):
+        """Return the weights as a .keras file numbers them."""
+        return sorted(super().saved_order(), key=lambda weight: self.bias_first and weight.name != "bias")
 
     @property
     def quantizes_inputs(self):

@@ -57,16 +57,15 @@ class Model(Walks, Shapes, Layer):
         alter = [node for node in self.nodes if node.layer.alters_others()]
         if not alter:
             return self.nodes
+        layers = self._layers_by_path()
         for node in alter:
             taken = flatten(node.layer.unmasked(node.args, node.kwargs))
-            node.unmasks = [ref for ref in taken if isinstance(ref, Ref) and self._dtype_of(ref)
+            node.unmasks = [ref for ref in taken if isinstance(ref, Ref) and _dtype_of(ref, layers)
                             == node.layer.compute_dtype]  # else the layer casts, and works on a tensor of its own
         return in_keras_order(self.nodes, flatten(self.outputs))
 
-    def _dtype_of(self, ref):
-        """Return the dtype of the floats that one output of one of the nodes has."""
-        layer = next(node.layer for node in self.nodes if node.path == ref.node)
-        return layer._dtype_of(flatten(layer.outputs)[ref.index]) if isinstance(layer, Model) else layer.output_dtype
+    def _layers_by_path(self):
+        return {node.path: node.layer for node in self.nodes}
 
     def _read_graph(self):
         raise NotImplementedError
@@ -205,6 +204,14 @@ class Model(Walks, Shapes, Layer):
     def __repr__(self) -> str:
         return printable(f"<{self.class_name} {self.name!r}: {len(self.layers):,} layers,"
                          f" {self.count_params():,} parameters>")
+
+
+def _dtype_of(ref, layers):
+    """Return the dtype of the floats that one output of a node has; ``layers``: those of the graph, by nodes' paths."""
+    layer = layers[ref.node]
+    if isinstance(layer, Model):
+        return _dtype_of(flatten(layer.outputs)[ref.index], layer._layers_by_path())
+    return layer.output_dtype
 
 
 def check_is_model(model):

@@ -96,12 +96,16 @@ def _check_fit(model):
         raise Unreadable(f"its weights are not those of the architecture in {model.saved.architecture}: {misfit}")
 
 
-def translated(saved):
-    """Return a file's config in Keras 3 words, or None where it has none, and notes on what was read as what."""
+def translated(saved, keras_version=None):
+    """Return a file's config in Keras 3 words, or None where it has none, and notes on what was read as what.
+
+    ``keras_version``: to read it as one of this version, whatever it says.
+    """
     if not saved.config:
         return None, []
     try:
-        return translate(saved.config, saved.keras_version, saved.backend or _backend_told_by_names(saved))
+        backend = saved.backend or _backend_told_by_names(saved)
+        return translate(saved.config, keras_version or saved.keras_version, backend)
     except MISFITS as error:
         said = " ".join(str(error).split())[:100]
         raise Unreadable(f"its config is none that Keras writes ({type(error).__name__}: {said})") from error

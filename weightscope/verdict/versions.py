@@ -6,7 +6,7 @@ import numpy as np
 
 from weightscope.errors import NotReplayable, Unreadable
 from weightscope.model.structure import flatten
-from weightscope.opening.load import load
+from weightscope.opening.load import load, translated
 from weightscope.reference.choosing import Reference
 from weightscope.replaying.replay import predict
 
@@ -21,7 +21,7 @@ def as_judged(model, referee):
         return model
     try:
         newest = version("keras")
-        if newest == saved.keras_version:
+        if newest == saved.keras_version or translated(saved, newest) == translated(saved):
             return model
         judged = load(saved.path, saved.architecture, newest, saved.backend, saved.bind)
     except (PackageNotFoundError, Unreadable):

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from weightscope.kernels.activations import softmax, softmax_beside
 from weightscope.kernels.convolve import working_dtype
 from weightscope.layers import activations, attention, normalization, rnn_wrappers
 from weightscope.model.layer import keras_layer
@@ -11,13 +10,10 @@ from weightscope.model.structure import flatten
 
 
 @keras_layer
-class Softmax(activations.Softmax):
+class Softmax(activations.OlderSoftmax):
     """Turns the values along an axis into shares of 1, all alike where all of them are masked."""
 
     layout = "keras2"
-
-    def forward(self, x, mask=None):
-        return softmax(x, self.axis) if mask is None else softmax_beside(x, mask, self.axis)
 
 
 @keras_layer

@@ -1,18 +1,14 @@
 """Softmax and attention as an older Keras 3 computed them; the version behind each is the last that did."""
 
-from weightscope.kernels.activations import softmax, softmax_beside
 from weightscope.layers import activations, attention
 from weightscope.model.layer import Layer, keras_layer
 
 
 @keras_layer
-class Softmax(activations.Softmax):
+class Softmax(activations.OlderSoftmax):
     """Turns the values along an axis into shares of 1, all alike where all of them are masked (3.9)."""
 
     layout = "keras3"
-
-    def forward(self, x, mask=None):
-        return softmax(x, self.axis) if mask is None else softmax_beside(x, mask, self.axis)
 
 
 class OlderAttention(attention.MultiHead):

@@ -13,10 +13,6 @@ class KeptOtherwise(QuantizedKernel):
     packs_inputs: bool = False
     bias_first: bool = False
 
-    def saved_order(self):
-        """Return the weights as a .keras file numbers them."""
-        return sorted(super().saved_order(), key=lambda weight: self.bias_first and weight.name != "bias")
-
 
 @keras_layer
 class Dense(KeptOtherwise, core_dense.Dense):
@@ -27,7 +23,6 @@ class Dense(KeptOtherwise, core_dense.Dense):
             yield from super().table_specs()
         else:
             yield from self.quantized_specs("kernel", "in units", "in/2 units", "1 units" * self.bias_first or "units")
-
 
     def adapted_shape(self):
         given = self.build_config.get("input_shape")
