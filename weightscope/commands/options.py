@@ -21,8 +21,8 @@ output = click.option("-o", "--output", type=click.Path(dir_okay=False), metavar
                       help="Write the report to FILE instead of stdout.")
 inputs = click.option("--input", "inputs", multiple=True, metavar="[NAME=]FILE",
                       help="A .npy or .npz with the model's input; repeat it, by NAME, for several inputs.")
-batch_size = click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True,
-                          help="Samples that are run at a time.")
+batch_size = click.option("--batch-size", type=click.IntRange(min=1),
+                          help="Samples that are run at a time. Without it: what the file says, or else 32.")
 
 custom_objects = click.option(
     "--custom-objects", multiple=True, metavar="FILE", type=click.Path(exists=True, dir_okay=False),

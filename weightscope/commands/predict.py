@@ -27,6 +27,7 @@ def command(model, reading, inputs, output, batch_size):
     from weightscope.opening.load import load
     from weightscope.replaying import inputs as given
     from weightscope.replaying.replay import predict
+    from weightscope.replaying.samples import contradiction
 
     opened = load(model, **reading)
     arrays, description = given.for_model(opened, inputs)
@@ -37,7 +38,7 @@ def command(model, reading, inputs, output, batch_size):
         _save(named, output)
     told = ", ".join(f"{printable(name)} {value.shape} {value.dtype}" for name, value in named.items())
     click.echo(f"{printable(description)} → {told}" + (f" in {output}" if output else ""), err=True)
-    options.say_notes(opened.notes)
+    options.say_notes([*opened.notes, *filter(None, [contradiction(opened, batch_size)])])
 
 
 def _named(model, outputs):

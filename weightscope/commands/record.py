@@ -32,6 +32,7 @@ def command(model, reading, inputs, output, reference, batch_size, custom_object
     from weightscope.reference.choosing import Reference
     from weightscope.reference.record import record
     from weightscope.replaying import inputs as given
+    from weightscope.replaying.samples import contradiction
 
     opened = load(model, **reading)
     if opened.ledger.contested and opened.ledger.chosen == "names":
@@ -43,4 +44,4 @@ def command(model, reading, inputs, output, reference, batch_size, custom_object
         np.savez(file, **found)
     layers = sum(name.startswith("layers/") for name in found)
     click.echo(f"{printable(description)} → {layers} layer outputs in {printable(output)}", err=True)
-    options.say_notes(opened.notes)
+    options.say_notes([*opened.notes, *filter(None, [contradiction(opened, batch_size)])])

@@ -14,8 +14,8 @@ from weightscope.commands import options
 @options.reference("auto", " Or recorded values: an .npz (of weightscope record, or with arrays named after layers), an"
                            " .npy with the output, an HDF5 file with inputs, activations and outputs.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the random input used without --input.")
-@click.option("--samples", type=click.IntRange(min=1), default=4, show_default=True,
-              help="How many random samples, without --input.")
+@click.option("--samples", type=click.IntRange(min=1),
+              help="How many random samples, without --input: 4, or whole batches of the size that the file says.")
 @options.batch_size
 @click.option("--quick", is_flag=True, help="Skip Keras' run in float64; the report says so.")
 @click.option("--self-test", is_flag=True, help="Change weights, inputs and settings of each layer on NumPy's side, and"

@@ -20,7 +20,7 @@ from weightscope.opening.load import build, load
 from weightscope.opening.loose import Loose
 from weightscope.reference.choosing import Reference
 from weightscope.replaying.replay import predict
-from weightscope.replaying.samples import Samples
+from weightscope.replaying.samples import samples_of
 from weightscope.verdict import gaps
 from weightscope.verdict.gaps import Gap
 
@@ -143,7 +143,7 @@ def _predicted(model, data, inputs):
         path = Path(folder) / "converted.keras"
         path.write_bytes(data)
         new = load(path)
-        samples = Samples(new.standardize(inputs))
+        samples = samples_of(new, inputs)
         try:
             with new.saved, Reference("keras").begin(new, samples, twin=False) as run:
                 version = run.ready()

@@ -4,7 +4,7 @@ from importlib import metadata
 
 from weightscope.errors import WeightscopeError
 from weightscope.reference.choosing import Reference
-from weightscope.replaying.samples import Samples
+from weightscope.replaying.samples import samples_of
 from weightscope.verdict.mistakes import loaders_own
 
 
@@ -20,7 +20,7 @@ class OwnKeras:
         if self.reason:
             return
         try:
-            self._run = Reference(kind).begin(model, Samples(model.standardize(inputs)), twin=False)
+            self._run = Reference(kind).begin(model, samples_of(model, inputs), twin=False)
         except WeightscopeError as error:  # also what is not handed to it, and that it is not installed
             self._give_up(error)
 

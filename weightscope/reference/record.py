@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from weightscope.model.model import Model
 
 
-def record(model: Model, inputs: Inputs, batch_size: int = 32, against: str | Reference = "auto",
+def record(model: Model, inputs: Inputs, batch_size: int | None = None, against: str | Reference = "auto",
            progress: Callable[[str, int, int], object] | None = None) -> dict[str, NDArray[np.generic]]:
     """Run Keras on a loaded model, and return what every layer gives as ``{name: array}``, ready for ``numpy.savez``.
 
@@ -61,7 +61,8 @@ def record(model: Model, inputs: Inputs, batch_size: int = 32, against: str | Re
     found.update(_layers(traces, [len(batch[0]) for batch in samples.batches]))
     found.update({f"outputs/{name}": array for name, array in zip(named_outputs(model), predicted, strict=True)})
     header = {"format": 1, "weightscope": __version__, "reference": referee.version, "model": content_hash(model.saved),
-              "file": os.path.basename(model.saved.path), "batch_size": batch_size, "notes": referee.notes,
+              "file": os.path.basename(model.saved.path), "batch_size": samples.batch_size,
+              "notes": [*referee.notes, *filter(None, [samples.note])],
               "dtypes": {name: "bfloat16" for name, array in found.items() if dtype_name(array.dtype) == "bfloat16"}}
     return {HEADER: np.array(json.dumps(header)), **{name: _plain(array) for name, array in found.items()}}
 

@@ -13,8 +13,8 @@ from weightscope.layers.core_embedding import Embedding
 from weightscope.model.model import Model
 from weightscope.model.structure import flatten, flatten_shapes
 from weightscope.replaying.input_files import arrays_in
+from weightscope.replaying.samples import made_up_samples
 
-SAMPLES = 4
 FREE_SIZES = (8, 16, 32, 64, 96, 128, 224, 256, 512)  # tried in turn for axes that the model leaves open
 MOST_VALUES = 1 << 27
 SMALL_WHOLE_NUMBERS = 10  # whole numbers nobody looks up are 0 … 9
@@ -25,17 +25,19 @@ HAND_ON = {
 }
 
 
-def for_model(model, specs=(), seed=0, samples=SAMPLES):
+def for_model(model, specs=(), seed=0, samples=None):
     """Return ``(inputs, description)`` for a model: an array, or a list of arrays in the order of its inputs.
 
-    ``specs``: ``FILE`` or ``NAME=FILE``, each an ``.npy`` or ``.npz``; without any, the inputs are random, ``samples``
-    of them, the same for the same ``seed``. ``description`` is one line of text. Files are mapped, not read. Raises
-    Unreadable for what does not fit the model, Unsafe for pickles, Unsupported where a random input cannot be made.
+    ``specs``: ``FILE`` or ``NAME=FILE``, each an ``.npy`` or ``.npz``; without any, the inputs are random, the same for
+    the same ``seed``; ``samples``: how many, or what ``made_up_samples`` makes of it. ``description`` is one line of
+    text. Files are mapped, not read. Raises Unreadable for what does not fit the model, Unsafe for pickles, Unsupported
+    where a random input cannot be made.
     """
     layers = _layers(model)
     if specs:
         return _checked(layers, from_files(layers, specs))
-    return _described(layers, random_inputs(model, seed, samples), f"seeded random input (seed {seed})")
+    arrays = random_inputs(model, seed, made_up_samples(model, samples))
+    return _described(layers, arrays, f"seeded random input (seed {seed})")
 
 
 def for_recorded(model, specs, path, recorded):
@@ -174,7 +176,7 @@ def random_inputs(model, seed, samples):
 
 
 def concrete_shapes(model, samples):
-    """Return a shape for each input: ``samples``, or the batch size the model asks for, and sizes for open axes.
+    """Return a shape for each input: so many ``samples``, and sizes for open axes.
 
     Of FREE_SIZES it takes the first with which the most layers have an output that is not empty.
     """
@@ -184,8 +186,7 @@ def concrete_shapes(model, samples):
             raise Unsupported(f"the file does not tell the shape of input {layer.name!r}; give it with --input")
 
     def filled(size):
-        return [(samples if shape[0] is None else shape[0], *(size if n is None else n for n in shape[1:]))
-                for shape in declared]
+        return [(samples, *(size if n is None else n for n in shape[1:])) for shape in declared]
 
     if all(None not in shape[1:] for shape in declared):
         return filled(0)

@@ -12,7 +12,16 @@ from weightscope.model.model import Model, check_is_model
 from weightscope.model.structure import as_outputs, flatten
 from weightscope.model.walking import run_layer
 from weightscope.replaying import cores
-from weightscope.replaying.samples import batches_of, concatenate, cut, shares_of
+from weightscope.replaying.samples import (
+    batch_size_for,
+    batches_of,
+    concatenate,
+    cut,
+    is_stateful,
+    samples_in,
+    shares_of,
+    told_batches,
+)
 from weightscope.replaying.trace import Trace, problem_in
 
 if TYPE_CHECKING:
@@ -24,7 +33,8 @@ def replay(model: Model, inputs: Inputs, given: Trace | None = None, states: Mut
     """Run ``model``, a loaded one or one inside it, on ``inputs`` in NumPy, and return the Trace of every node.
 
     ``inputs``: an array (batch, …) of any numbers, a list of arrays in the order of the model's inputs, or a mapping by
-    input name; they are cast as Keras' ``predict`` casts them. ``given``: a Trace whose values take the place of ours
+    input name; they are cast as Keras' ``predict`` casts them. They are one batch, or several where a stateful model
+    fixes how many samples that has. ``given``: a Trace whose values take the place of ours
     for the nodes behind them, so that each layer is seen by itself. ``states``: a mapping, empty before the first
     batch, that takes the states of stateful layers from one batch to the next; without it they begin with zeros.
     ``call``: what calls each layer, in the place of ``model.walking.run_layer``: on the batch as a whole, or on shares
@@ -33,7 +43,25 @@ def replay(model: Model, inputs: Inputs, given: Trace | None = None, states: Mut
     A layer that cannot be replayed, and all behind it, is in ``trace.missing`` with the reason; nothing is raised for
     it before ``trace.output`` is asked for. Raises Unreadable for inputs that the model does not take.
     """
-    return Replay(model, inputs, given, states, call).trace()
+    check_is_model(model)
+    inputs, states = model.as_predict_takes(inputs), {} if states is None else states
+    parts = _fixed_batches(model, samples_in(inputs))
+    if len(parts) < 2:
+        return Replay(model, inputs, given, states, call).trace()
+    return _joined([Replay(model, cut(inputs, part), cut(given, part), states, call).trace() for part in parts])
+
+
+def _fixed_batches(model, samples):
+    """Return slices of so many ``samples``: of the size that a stateful model fixes, or one for all of them."""
+    size = batch_size_for(model, samples) if is_stateful(model) and told_batches(model) else max(samples, 1)
+    return [slice(start, start + size) for start in range(0, samples, size)]
+
+
+def _joined(traces):
+    """Return the Trace of several batches for the Trace of each."""
+    found = Trace(zip(traces[0], map(concatenate, zip(*(trace.values() for trace in traces)))), traces[0].missing)
+    found.output = traces[0].problem or concatenate([trace.output for trace in traces])
+    return found
 
 
 class Replay:
@@ -165,18 +193,21 @@ def calls_of(model, inputs, given, paths):
             yield path, calls.pop(path)
 
 
-def predict(model: Model, inputs: Inputs, batch_size: int = 32) -> Outputs:
+def predict(model: Model, inputs: Inputs, batch_size: int | None = None) -> Outputs:
     """Return what Keras' ``model.predict(inputs)`` returns, by NumPy alone: an array (batch, …), or several.
 
     ``model``: a loaded one, or one inside it. ``inputs`` as for ``replay``; they are run ``batch_size`` samples at a
-    time. Several outputs come as a list or a mapping, as Keras structures them, each in the dtype of the layer that
-    gives it; bfloat16 as float32. A stateful layer begins with zeros, and goes on from batch to batch. Raises
-    NotReplayable, naming the layer, and Unreadable for inputs that the model does not take.
+    time, without it as many as the file says, else 32. Several outputs come as a list or a mapping, as Keras structures
+    them, each in the dtype of the layer that gives it; bfloat16 as float32. A stateful layer begins with zeros, and
+    goes on from batch to batch. Raises NotReplayable, naming the layer, and Unreadable for inputs that the model does
+    not take.
     """
     check_is_model(model)
     batches: list[Any] = []
+    inputs = model.as_predict_takes(inputs)
+    batch_size = batch_size_for(model, samples_in(inputs), batch_size)
     with _carrying(model, {}):
-        for batch in batches_of(model.as_predict_takes(inputs), batch_size):
+        for batch in batches_of(inputs, batch_size):
             shared = shares_of(model, batch)
             batches += cores.in_parallel(lambda share, batch=batch: _output(model, cut(batch, share)), shared)
     return concatenate(batches)

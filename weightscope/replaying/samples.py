@@ -4,16 +4,23 @@ import math
 
 import numpy as np
 
-from weightscope.model.model import check_is_model
+from weightscope.errors import Unreadable
+from weightscope.model.model import Model, check_is_model
 from weightscope.model.structure import flatten, map_structure
 from weightscope.replaying import cores
 
+BATCH_SIZE = 32  # as Keras' predict has it
+SAMPLES = 4  # that are made up
+
 
 class Samples:
-    """The inputs of a run: ``arrays``, a flat list in the model's order, run ``batch_size`` samples at a time."""
+    """The inputs of a run: ``arrays``, a flat list in the model's order, run ``batch_size`` samples at a time.
 
-    def __init__(self, arrays, batch_size=32):
-        self.arrays, self.batch_size = arrays, batch_size
+    ``note``: that they run in other batches than the file says, "" where they do not.
+    """
+
+    def __init__(self, arrays, batch_size, note=""):
+        self.arrays, self.batch_size, self.note = arrays, batch_size, note
 
     @property
     def batches(self):
@@ -21,22 +28,91 @@ class Samples:
         return list(batches_of(self.arrays, self.batch_size))
 
     def __len__(self):
-        return next((len(array) for array in self.arrays if array is not None), 0)
+        return samples_in(self.arrays)
 
 
-def samples_of(model, inputs, batch_size, most_values=math.inf):
+def samples_of(model, inputs, batch_size=None, most_values=math.inf):
     """Return the Samples that a caller means by ``inputs``, an array, a list or a mapping by name.
 
-    ``most_values``: where a batch would make more values on its way through the model, it is smaller, if no layer
-    carries states from one to the next. Raises Unreadable for inputs that the model does not take.
+    ``batch_size``: as ``batch_size_for`` takes it; ``most_values``: where a batch would make more values on its way
+    through the model, it is smaller, if no layer carries states from one to the next. Raises Unreadable for inputs that
+    the model does not take, as they are or in such batches.
     """
     check_is_model(model)
     arrays = model.standardize(model.as_predict_takes(inputs))
-    stateful = any(getattr(layer, "stateful", False) for layer in model.with_parts())
-    if stateful or any(array is None for array in arrays):
-        return Samples(arrays, batch_size)
+    size, note = batch_size_for(model, samples_in(arrays), batch_size), contradiction(model, batch_size)
+    if is_stateful(model) or any(array is None for array in arrays):
+        return Samples(arrays, size, note)
     values = model.values_of_sample([array.shape for array in arrays])
-    return Samples(arrays, max(1, int(min(batch_size, most_values / values))) if values else batch_size)
+    return Samples(arrays, max(1, int(min(size, most_values / values))) if values else size, note)
+
+
+def batch_size_for(model, samples, asked=None):
+    """Return how many of so many ``samples`` a model runs at a time: ``asked``, or else what the file says, or 32.
+
+    A file may tell the size of the batches that an input takes (``batch_shape``). A layer that carries states from
+    batch to batch takes no other; the rest do not mind. Raises Unreadable where such a model is asked for another size,
+    and where its samples do not divide into whole batches.
+    """
+    sizes, held = told_batches(model), next(_stateful_layers(model), None)
+    size, *others = dict.fromkeys(sizes.values()) or [None]
+    if held is None or size is None:
+        return asked or (BATCH_SIZE if size is None or others or samples % size else size)
+    if others:
+        told = ", ".join(f"{name!r} takes {size}" for name, size in sizes.items())
+        raise Unreadable(f"model {model.name!r}: its inputs take batches of different sizes ({told}), and"
+                         f" {held.name!r}, which is stateful, takes one: no --batch-size fits")
+    takes = f"model {model.name!r} takes batches of {size} samples, for its layer {held.name!r} is stateful"
+    if asked not in (None, size):
+        raise Unreadable(f"{takes}: --batch-size {asked} contradicts that; leave it out, or say --batch-size {size}")
+    if samples % size:
+        raise Unreadable(f"{takes}, and {samples} samples do not divide into such: give a multiple of {size}, as no"
+                         " other --batch-size is taken")
+    return size
+
+
+def made_up_samples(model, asked=None):
+    """Return how many samples to make up for a model: ``asked`` or 4, in whole batches where its file says their size.
+
+    Where states go from batch to batch, they are two batches or more.
+    """
+    sizes = set(told_batches(model).values())
+    size = sizes.pop() if len(sizes) == 1 else 0
+    if not size:
+        return asked or SAMPLES
+    least = asked or (max(SAMPLES, 2 * size) if is_stateful(model) else size)
+    return math.ceil(least / size) * size
+
+
+def contradiction(model, asked):
+    """Return in words that a model runs in other batches than its file says, because of ``asked``; "" else."""
+    sizes = set(told_batches(model).values())
+    if asked is None or not sizes or sizes == {asked}:
+        return ""
+    told = " and ".join(map(str, sorted(sizes)))
+    return f"the file says batches of {told}, --batch-size says {asked}, which no layer of it minds"
+
+
+def told_batches(model):
+    """Return ``{name: batch size}`` of the inputs whose file tells it, with those of models inside that have states."""
+    inside = [node.layer for node in model.nodes if isinstance(node.layer, Model) and is_stateful(node.layer)]
+    found = {name: size for inner in inside for name, size in told_batches(inner).items()}
+    return found | {layer.name: layer.batch_shape[0] for layer in model.input_layers
+                    if layer.batch_shape and layer.batch_shape[0]}
+
+
+def _stateful_layers(model):
+    return (layer for layer in model.with_parts() if getattr(layer, "stateful", False))
+
+
+def is_stateful(model):
+    """Tell whether a layer carries states from one batch to the next."""
+    return next(_stateful_layers(model), None) is not None
+
+
+def samples_in(inputs):
+    """Return how many samples inputs have, an array or a structure of arrays or None."""
+    return next((len(leaf) for leaf in flatten(inputs) if leaf is not None and np.ndim(leaf)), 0)
 
 
 def told(batches, progress):
@@ -50,8 +126,7 @@ def told(batches, progress):
 
 def batches_of(inputs, batch_size):
     """Yield slices of ``batch_size`` samples of an array, or of a list or mapping of arrays; None stays None."""
-    samples = next(len(leaf) for leaf in flatten(inputs) if leaf is not None)
-    for start in range(0, max(samples, 1), batch_size):
+    for start in range(0, max(samples_in(inputs), 1), batch_size):
         yield cut(inputs, slice(start, start + batch_size))
 
 

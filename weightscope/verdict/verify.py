@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 MOST_KEPT = 160_000_000  # values of one side's trace of a batch; there are a few of them
 
 
-def verify(model: Model, inputs: Inputs | None = None, tolerance: Tolerance | None = None, batch_size: int = 32,
-           progress: Callable[[str, int, int], object] | None = None,
+def verify(model: Model, inputs: Inputs | None = None, tolerance: Tolerance | None = None,
+           batch_size: int | None = None, progress: Callable[[str, int, int], object] | None = None,
            against: str | PathLike[str] | Reference | Recorded = "auto", self_test: bool = False,
            ) -> Comparison:
     """Hold a NumPy replay of a loaded model against Keras, layer by layer and at the output of ``predict``.
@@ -46,12 +46,13 @@ def verify(model: Model, inputs: Inputs | None = None, tolerance: Tolerance | No
     gives in the model's own dtype within rounding of it? The Comparison is true where all agrees; printed, it is the
     table of ``weightscope verify``. ``model``: as ``load`` returns it; ``inputs``: an array (batch, …), a list or a
     mapping as ``replay`` takes; None for those that recorded values bring along; ``tolerance``: a Tolerance, to judge
-    by plain numbers, not by what rounding may do; ``batch_size``: samples that are run at a time, fewer where they make
-    too many values to keep; ``progress``: called as ``progress(stage, done, total)``, stage being "keras" or "samples";
-    ``against``: "keras" (Keras 3), "tf_keras", "auto" (whichever can load it), a Reference, or recorded values: the
-    path of a file, or a Recorded; ``self_test``: also change weights, inputs and settings of each layer in NumPy, on
-    the first batch, to see what would be noticed: ``Comparison.trials``. Keras runs in a child process. A file of an
-    older Keras 3 is read as the Keras that judges it reads it; where its own meant something else, a note says so.
+    by plain numbers, not by what rounding may do; ``batch_size``: samples that are run at a time, None for what the
+    file says, or else 32; fewer where they make too many values to keep; ``progress``: called as ``progress(stage,
+    done, total)``, stage being "keras" or "samples"; ``against``: "keras" (Keras 3), "tf_keras", "auto" (whichever can
+    load it), a Reference, or recorded values: the path of a file, or a Recorded; ``self_test``: also change weights,
+    inputs and settings of each layer in NumPy, on the first batch, to see what would be noticed: ``Comparison.trials``.
+    Keras runs in a child process. A file of an older Keras 3 is read as the Keras that judges it reads it; where its
+    own meant something else, a note says so.
 
     Raises Unsafe for a file with code in it, Unsupported for one without an architecture and for a part of a model,
     NothingChecked for no samples, ReferenceFailed where Keras fails or is missing, Unreadable for inputs that the model
@@ -72,7 +73,7 @@ def verify(model: Model, inputs: Inputs | None = None, tolerance: Tolerance | No
     rows = with_sources(joined(found.rows), model.feeders())
     return Comparison(
         rows, found.output_gaps(predicted, tolerance), len(samples), tolerance, theirs.version,
-        [*model.notes, *theirs.notes, *meanings(own, model, samples.arrays)],
+        [*model.notes, *theirs.notes, *meanings(own, model, samples.arrays), *filter(None, [samples.note])],
         partial=theirs.partial, no_twin=no_twin or theirs.no_twin, trials=found.trials)
 
 
