@@ -24,10 +24,27 @@ inputs = click.option("--input", "inputs", multiple=True, metavar="[NAME=]FILE",
 batch_size = click.option("--batch-size", type=click.IntRange(min=1),
                           help="Samples that are run at a time. Without it: what the file says, or else 32.")
 
-custom_objects = click.option(
-    "--custom-objects", multiple=True, metavar="FILE", type=click.Path(exists=True, dir_okay=False),
-    help="Your own Python file with the classes and functions that Keras needs to load the model; it is run in Keras'"
-         " process. Repeatable.")
+
+def trust(command):
+    """Add the options for what the user trusts in a file; the command gets them as ``trusted``, for a Reference."""
+    names = ("custom_objects", "functions", "ignore_code")
+
+    @wraps(command)
+    def with_trust(*args, **given):
+        return command(*args, trusted={name: given.pop(name) for name in names}, **given)
+
+    for option in (
+            click.option("--ignore-code", is_flag=True,
+                         help="Run a model that was compiled with code (a loss, a metric), which is left out."),
+            click.option("--allow-function", "functions", multiple=True, metavar="MODULE.NAME",
+                         help="A function that the file names and you trust: it is imported in Keras' process."
+                              " Repeatable."),
+            click.option("--custom-objects", multiple=True, metavar="FILE",
+                         type=click.Path(exists=True, dir_okay=False), help=
+                         "Your own Python file with the classes and functions that Keras needs to load the model; it is"
+                         " run in Keras' process. Repeatable.")):
+        with_trust = option(with_trust)
+    return with_trust
 
 
 def _version(context, parameter, text):

@@ -15,8 +15,8 @@ from weightscope.model.names import printable
 @options.batch_size
 @options.reading
 @options.own_layers
-@options.custom_objects
-def command(model, reading, inputs, output, reference, batch_size, custom_objects):
+@options.trust
+def command(model, reading, inputs, output, reference, batch_size, trusted):
     """Run the saved MODEL on --input in Keras, and keep what every layer gives in an .npz.
 
     verify MODEL --reference FILE then holds the NumPy replay against it, on a machine without Keras; a record of
@@ -39,7 +39,7 @@ def command(model, reading, inputs, output, reference, batch_size, custom_object
         raise click.BadParameter("a record holds what Keras gives, and Keras takes the arrays of this file by order",
                                  param_hint="'--bind'")
     arrays, description = given.for_model(opened, inputs)
-    found = record(opened, arrays, batch_size, Reference(reference, custom_objects), options.progress)
+    found = record(opened, arrays, batch_size, Reference(reference, **trusted), options.progress)
     with options.replaced(output, "wb") as file:
         np.savez(file, **found)
     layers = sum(name.startswith("layers/") for name in found)

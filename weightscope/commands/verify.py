@@ -28,12 +28,12 @@ from weightscope.commands import options
               help="At most N rows; layers that do not agree are always shown.")
 @options.reading
 @options.own_layers
-@options.custom_objects
+@options.trust
 @options.layout
 @options.color
 @options.output
 def command(model, reading, inputs, reference, seed, samples, batch_size, quick, self_test, rtol, atol, of_layers,
-            limit, custom_objects, layout, color, output):
+            limit, trusted, layout, color, output):
     """Run the saved MODEL twice, by hand in NumPy and in Keras, and compare the two at every layer.
 
     Each layer, fed with Keras' own values, is judged twice: in float64 on both sides (is it the same function?), and as
@@ -60,7 +60,7 @@ def command(model, reading, inputs, reference, seed, samples, batch_size, quick,
         opened = load(model, **reading)
         tolerance = Tolerance(rtol, atol, layers=options.tolerances(of_layers, opened))
         if reference in KINDS:
-            against = Reference(reference, custom_objects, twin=not quick, process=process)
+            against = Reference(reference, twin=not quick, process=process, **trusted)
             arrays, description = given.for_model(opened, inputs, seed, samples)
         else:
             against = Recorded(opened, options.existing(reference, KINDS))

@@ -9,6 +9,7 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -22,7 +23,8 @@ from weightscope.reference.memory import keep_what_is_freed
 from weightscope.reference.storing import append_array
 from weightscope.reference.tf_keras import TfKeras
 
-_NOISE = re.compile(r'\x1b\[[0-9;]*m|File "[^"]*", line \d+, in \S+|defined at \(most recent call last\):')
+_NOISE = re.compile(r'\x1b\[[0-9;]*m|File "[^"]*", line \d+, in \S+|defined at \(most recent call last\):'
+                    r'|(?<=[.!?] )[^.!?]*(?:safe_mode=False|enable_unsafe_deserialization)[^!?]*')
 MOST_FILES = 4  # with arrays that the parent has not read
 FEW = 4  # batches, for which compiling what makes them is not worth while
 MOST_UNTOLD = 4  # calls whose outputs are not yet written to one
@@ -48,7 +50,7 @@ def main(folder):
         request = json.loads((folder / "request.json").read_text())
         keras = _KINDS[request["kind"]]()
         stage = "load"
-        own = _own_objects(request["custom_objects"])
+        own = _own_objects(request["custom_objects"], request["functions"])
         if request["config"] is None:
             keras.load(request["model"], own)
         else:
@@ -74,11 +76,17 @@ def _import_ahead():
             import tensorflow  # noqa: F401
 
 
-def _own_objects(paths):
-    """Run the user's files, and return the classes and functions that they define by name, as Keras looks for them."""
+def _own_objects(paths, functions):
+    """Run the user's files, and return the classes and functions that they define by name, as Keras looks for them.
+
+    ``functions``: names, with their module, of functions that the user trusts; they are imported.
+    """
     modules = [run_file(path) for path in paths]
-    return {name: thing for module in modules for name, thing in vars(module).items()
-            if getattr(thing, "__module__", None) == module.__name__ and callable(thing)}
+    found = {name: thing for module in modules for name, thing in vars(module).items()
+             if getattr(thing, "__module__", None) == module.__name__ and callable(thing)}
+    for module, name in (whole.rpartition(".")[::2] for whole in functions if "." in whole):
+        found.setdefault(name, getattr(import_module(module), name))
+    return found
 
 
 def _one_line(error, most=400):

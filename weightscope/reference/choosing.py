@@ -29,13 +29,18 @@ class Reference:
 
     ``kind`` is "keras" (Keras 3), "tf_keras" or "auto"; ``custom_objects`` are paths of your own Python files with the
     classes and functions that it needs to load the model, which are run in its process; ``twin``: whether to run it in
-    float64 too; ``process``: a ``process.Process`` that has begun and run nothing yet, None to begin one when needed.
+    float64 too; ``process``: a ``process.Process`` that has begun and run nothing yet, None to begin one when needed;
+    ``functions``: names, ``module.name``, of functions that the file names and you trust, besides Keras' own that only
+    compute: they are imported in its process; ``ignore_code``: run a model that was compiled with code, which is left
+    out.
     """
 
     kind: str = "auto"
     custom_objects: tuple[str, ...] = ()
     twin: bool = True
     process: Process | None = None
+    functions: tuple[str, ...] = ()
+    ignore_code: bool = False
     inputs: ClassVar[dict[str, Any]] = {}  # of its own it has none
     partial: ClassVar[bool] = False  # it shows every layer
 
@@ -51,7 +56,7 @@ class Reference:
         cannot be run, ReferenceFailed where no Keras that was asked for is installed.
         """
         asked = replace(self, twin=self.twin and twin)
-        safety.check(model, self.custom_objects)
+        safety.check(model, self)
         begun = [self.process] if self.process else []
 
         def run(kind):
@@ -178,7 +183,7 @@ class Referee:
                                    " and verify with --reference FILE")
         try:
             if kind == "tf_keras":
-                safety.check_for_tf_keras(self._model, self._reference.custom_objects)
+                safety.check_for_tf_keras(self._model, self._reference)
         except WeightscopeError as error:
             return error
         return None

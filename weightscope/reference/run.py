@@ -33,7 +33,8 @@ class Run:
                    "batch_size": samples.batch_size,
                    "config": json.dumps(saved.config) if saved.keeps_weights_only else None,
                    "twin": reference.twin,
-                   "custom_objects": [str(Path(path).resolve()) for path in reference.custom_objects]}
+                   "custom_objects": [str(Path(path).resolve()) for path in reference.custom_objects],
+                   "functions": reference.functions}
         self._kept, self._asks_twin = defaultdict(deque), reference.twin
         (folder / "request.json").write_text(json.dumps(request))
         process.tell("begin")

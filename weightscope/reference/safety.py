@@ -11,9 +11,8 @@ from weightscope.model.layer import Unknown
 from weightscope.model.model import Model
 from weightscope.model.user_code import is_of_user
 from weightscope.opening.loose import Loose
+from weightscope.reference.nameable import COMPILED, KERAS, PACKAGES, compiled_with, unnameable
 
-# These packages Keras 3 imports by itself (keras/src/saving/serialization_lib.py, _retrieve_class_or_fn).
-_OF_KERAS = ("keras", "tf_keras", "builtins", "keras_hub", "keras_cv", "keras_nlp")
 _FOREIGN = {"Lambda", "TFSMLayer", "ClassMethod", "InstanceMethod", "InstanceProperty",
             "KerasLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper"}
 # Parts of tf_keras whose classes do nothing but what a layer needs; and of TensorFlow, whose functions only compute.
@@ -31,26 +30,38 @@ _PLAIN = {
 }
 
 
-def check(model, custom_objects):
-    """Raise Unsafe where a file holds code; Unsupported where there is nothing to run, or a class that needs code."""
+def check(model, reference):
+    """Raise Unsafe where a file holds code, or names what is not Keras'; Unsupported where there is nothing to run.
+
+    ``reference``: a ``choosing.Reference``, which says what the user trusts. Unsupported is raised, too, for a class
+    that only the user's code can make.
+    """
     if isinstance(model, Loose):
         raise Unsupported(f"{model.saved.path}: nothing to verify: {model.refusal()}")
     for layer in model.with_parts():
         if not isinstance(layer, Model) and holds_code(layer.config):
             raise Unsafe(f"{model.saved.path}: layer {layer.name!r} holds Python code; it is not handed to Keras")
-        if not custom_objects and (is_of_user(layer) or isinstance(layer, Unknown)) and not _keras_finds(layer.module):
+        of_user = is_of_user(layer) or isinstance(layer, Unknown)
+        if of_user and not reference.custom_objects and not _keras_finds(layer.module):
             raise Unsupported(f"{model.saved.path}: layer {layer.name!r}: Keras cannot load class {layer.class_name}"
                               " without your code: --custom-objects FILE")
+    saved = model.saved
+    reason = unnameable(saved.config, bool(reference.custom_objects), reference.functions)
+    if reason is None and not reference.ignore_code:
+        reason = compiled_with([saved.training_config, (saved.config or {}).get(COMPILED)])
+        reason = reason and f"{reason}: --ignore-code runs it without"
+    if reason:
+        raise Unsafe(f"{saved.path}: it is not handed to Keras: {reason}")
 
 
 def _keras_finds(module):
-    return module is None or str(module).split(".")[0] in _OF_KERAS
+    return module is None or str(module).split(".")[0] in (*KERAS, *PACKAGES, "builtins")
 
 
-def check_for_tf_keras(model, custom_objects):
+def check_for_tf_keras(model, reference):
     """Raise Unsafe where tf_keras, given the file, might run or read something besides it."""
     for layer in model.with_parts():
-        if isinstance(layer, Unknown) and layer.class_name not in _FOREIGN and not custom_objects:
+        if isinstance(layer, Unknown) and layer.class_name not in _FOREIGN and not reference.custom_objects:
             raise Unsafe(_text(model, f"layer {layer.name!r} is a {layer.class_name}, which nobody here knows"))
     reason = _reaches_out(model.saved.config)
     if reason:
