@@ -34,7 +34,8 @@ PLAN = [
 # The front door looks at whatever it hands out, when it is asked for; a version number may be looked at by all.
 FRONT_DOOR, VERSION = "weightscope", "weightscope.version"
 # What a command module may import at its top besides click: it has no imports of its own.
-LIGHT = {VERSION, "weightscope.model.names", "weightscope.show.formats", "weightscope.commands.options"}
+LIGHT = {VERSION, "weightscope.model.names", "weightscope.show.formats", "weightscope.commands.options",
+         "weightscope.commands.writing"}
 FLOOR = {f"weightscope.{room}": len(PLAN) - i for i, floor in enumerate(PLAN) for room in floor}
 ROOMS_AT_MOST = 18
 KERAS3 = {"weightscope.reference.keras3", "weightscope.reference.keras3_twin"}

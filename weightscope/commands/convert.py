@@ -3,13 +3,13 @@
 import click
 
 from weightscope.commands import options
+from weightscope.commands.writing import replaced, to_file
 from weightscope.model.names import printable
 
 
 @click.command("convert", short_help="Rewrite an old model as one that Keras 3 loads, and verify it.")
 @options.model_argument
-@click.option("-o", "--output", type=click.Path(dir_okay=False), metavar="FILE", required=True,
-              help="The file to write: .keras, or .weights.h5 for the weights alone.")
+@to_file("The file to write: .keras, or .weights.h5 for the weights alone.", required=True)
 @options.inputs
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the random input used without --input.")
 @click.option("--unverified", is_flag=True, help="Write without holding the result against Keras 3.")
@@ -35,7 +35,7 @@ def command(model, reading, output, inputs, seed, unverified):
     if not found.agrees:
         click.echo(f"nothing written: on the new file {printable(found.reference)} gives something else{_apart(found)}")
         raise SystemExit(1)
-    with options.replaced(output, "wb") as file:
+    with replaced(output, "wb") as file:
         file.write(found.data)
     values = sum(gap.values for gap in found.gaps)
     told = f"agrees with {found.reference} on {values} output values" if found.reference else "not verified"

@@ -6,10 +6,10 @@ import re
 import sys
 from contextlib import contextmanager
 from functools import wraps
-from pathlib import Path
 
 import click
 
+from weightscope.commands.writing import READ, replaced, to_file
 from weightscope.show.formats import FORMATS
 
 model_argument = click.argument("model", type=click.Path())
@@ -17,8 +17,7 @@ layout = click.option("--format", "layout", type=click.Choice(list(FORMATS)), de
                       show_default=True, help="How the report is written.")
 color = click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True,
                      help="Colours in the terminal format; auto heeds NO_COLOR and FORCE_COLOR.")
-output = click.option("-o", "--output", type=click.Path(dir_okay=False), metavar="FILE",
-                      help="Write the report to FILE instead of stdout.")
+output = to_file("Write the report to FILE instead of stdout.")
 inputs = click.option("--input", "inputs", multiple=True, metavar="[NAME=]FILE",
                       help="A .npy or .npz with the model's input; repeat it, by NAME, for several inputs.")
 batch_size = click.option("--batch-size", type=click.IntRange(min=1),
@@ -156,6 +155,7 @@ def _teach(context, parameter, paths):
     from weightscope.model.taught import everything
     from weightscope.model.user_code import run_file
 
+    context.meta[READ] = paths
     for path in paths:
         before = everything()
         run_file(path)
@@ -167,28 +167,6 @@ def _teach(context, parameter, paths):
 own_layers = click.option("--layers", multiple=True, metavar="FILE", type=click.Path(exists=True, dir_okay=False),
                           expose_value=False, callback=_teach,
                           help="Your own Python file with layer classes for weightscope; it is run. Repeatable.")
-
-
-@contextmanager
-def replaced(path, mode="w"):
-    """Open a file beside ``path`` to write into, and move it there once everything is written.
-
-    A link's target is written, and stays linked. ``mode``: ``w`` for text in UTF-8, ``wb`` for bytes. Raises
-    click.BadParameter where it cannot be written, and for a device or a pipe.
-    """
-    path = Path(os.path.realpath(path))
-    if path.exists() and not path.is_file():
-        raise click.BadParameter(f"{path} is no regular file: without the option, a report goes to stdout.",
-                                 param_hint="'--output'")
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(beside, mode, encoding=None if "b" in mode else "utf-8") as file:
-            yield file
-        os.replace(beside, path)
-    except OSError as error:
-        raise click.BadParameter(f"cannot write {path}: {error.strerror}", param_hint="'--output'") from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -3,14 +3,14 @@
 import click
 
 from weightscope.commands import options
+from weightscope.commands.writing import replaced, to_file
 from weightscope.model.names import printable
 
 
 @click.command("predict", short_help="Compute what predict returns, by NumPy alone.")
 @options.model_argument
 @options.inputs
-@click.option("-o", "--output", type=click.Path(dir_okay=False), metavar="FILE",
-              help="Save the output: .npy for one, .npz for several outputs of the model. Without it they are printed.")
+@to_file("Save the output: .npy for one, .npz for several outputs of the model. Without it they are printed.")
 @options.batch_size
 @options.reading
 @options.own_layers
@@ -77,7 +77,7 @@ def _save(named, path):
     if not path.endswith(".npz" if len(named) > 1 else ".npy"):
         kind = ".npz, for the model has several outputs" if len(named) > 1 else ".npy"
         raise click.BadParameter(f"the name of the file should end in {kind}", param_hint="'--output'")
-    with options.replaced(path, "wb") as file:
+    with replaced(path, "wb") as file:
         if len(named) > 1:
             np.savez(file, **{name.replace("/", "_"): array for name, array in named.items()})
         else:

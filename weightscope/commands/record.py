@@ -3,14 +3,15 @@
 import click
 
 from weightscope.commands import options
+from weightscope.commands.writing import replaced, to_file
 from weightscope.model.names import printable
 
 
 @click.command("record", short_help="Keep what Keras gives at every layer, for verify --reference FILE.")
 @options.model_argument
 @options.inputs
-@click.option("-o", "--output", type=click.Path(dir_okay=False), metavar="FILE", required=True,
-              help="The .npz to write: inputs, every layer's output, what predict returns, versions, the model's hash.")
+@to_file("The .npz to write: inputs, every layer's output, what predict returns, versions, the model's hash.",
+         required=True)
 @options.reference("auto")
 @options.batch_size
 @options.reading
@@ -40,7 +41,7 @@ def command(model, reading, inputs, output, reference, batch_size, trusted):
                                  param_hint="'--bind'")
     arrays, description = given.for_model(opened, inputs)
     found = record(opened, arrays, batch_size, Reference(reference, **trusted), options.progress)
-    with options.replaced(output, "wb") as file:
+    with replaced(output, "wb") as file:
         np.savez(file, **found)
     layers = sum(name.startswith("layers/") for name in found)
     click.echo(f"{printable(description)} → {layers} layer outputs in {printable(output)}", err=True)
