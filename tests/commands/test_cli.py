@@ -108,20 +108,6 @@ def test_output_that_the_encoding_lacks_is_escaped(shown):
     assert "kernel (2 in \\xd7 3 units)" in done.stdout
 
 
-def test_a_link_is_written_through_and_what_is_no_file_is_left_alone(shown, tmp_path):
-    (tmp_path / "report.txt").write_text("old")
-    (tmp_path / "link").symlink_to("report.txt")
-    assert run("inspect", shown["small.h5"].path, "-o", tmp_path / "link").returncode == 0
-    assert (tmp_path / "link").is_symlink()
-    assert "kernel" in (tmp_path / "report.txt").read_text()
-    os.mkfifo(tmp_path / "pipe")
-    done = run("inspect", shown["small.h5"].path, "-o", tmp_path / "pipe")
-    assert done.returncode == 2
-    assert "pipe is no regular file" in done.stderr
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe", "report.txt"]
-    assert (tmp_path / "pipe").is_fifo()
-
-
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has it")
 def test_a_full_disk_is_one_line(shown):
     command = [*COMMAND, "inspect", shown["small.h5"].path]
