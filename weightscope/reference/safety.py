@@ -45,10 +45,11 @@ def check(model, reference):
         if of_user and not reference.custom_objects and not _keras_finds(layer.module):
             raise Unsupported(f"{model.saved.path}: layer {layer.name!r}: Keras cannot load class {layer.class_name}"
                               " without your code: --custom-objects FILE")
-    saved = model.saved
-    reason = unnameable(saved.config, bool(reference.custom_objects), reference.functions)
+    saved, config = model.saved, dict(model.saved.config or {})
+    compiled = [saved.training_config, config.pop(COMPILED, None)]
+    reason = unnameable(config, bool(reference.custom_objects), reference.functions)
     if reason is None and not reference.ignore_code:
-        reason = compiled_with([saved.training_config, (saved.config or {}).get(COMPILED)])
+        reason = compiled_with(compiled)
         reason = reason and f"{reason}: --ignore-code runs it without"
     if reason:
         raise Unsafe(f"{saved.path}: it is not handed to Keras: {reason}")
