@@ -85,9 +85,10 @@ def main():
     """Open any saved Keras model, see every weight with its meaning, and prove what predict computes.
 
     \b
-    Exit status: 0 agrees or nothing found, 1 diverges, 2 usage or an unreadable
-    file, 3 not enough was checked, 4 refused as unsafe, 5 valid but unsupported,
-    6 Keras could not load or run the model, 70 a bug of weightscope.
+    Exit status: 0 agrees or nothing found, 1 diverges or is not finite, 2 usage
+    or an unreadable file, 3 not enough was checked, 4 refused as unsafe, 5 valid
+    but unsupported, 6 Keras could not load or run the model, 70 a bug of
+    weightscope.
     """
 
 

@@ -24,6 +24,8 @@ from weightscope.commands import options
 @click.option("--atol", type=options.Finite(), help="Judge by an absolute tolerance, likewise.")
 @click.option("--tolerance", "of_layers", multiple=True, metavar="NAME=RTOL[,ATOL]",
               help="Judge one layer so; NAME may be a pattern. Repeatable.")
+@click.option("--allow-nonfinite", is_flag=True, help="Let NaN and infinities count as agreement where both sides have"
+                                                      " them, also those that weights hold.")
 @click.option("--limit", type=click.IntRange(min=0), metavar="N",
               help="At most N rows; layers that do not agree are always shown.")
 @options.reading
@@ -33,7 +35,7 @@ from weightscope.commands import options
 @options.color
 @options.output
 def command(model, reading, inputs, reference, seed, samples, batch_size, quick, self_test, rtol, atol, of_layers,
-            limit, trusted, layout, color, output):
+            allow_nonfinite, limit, trusted, layout, color, output):
     """Run the saved MODEL twice, by hand in NumPy and in Keras, and compare the two at every layer.
 
     Each layer, fed with Keras' own values, is judged twice: in float64 on both sides (is it the same function?), and as
@@ -42,8 +44,9 @@ def command(model, reading, inputs, reference, seed, samples, batch_size, quick,
     takes another referee than Keras 3, or values recorded before.
 
     \b
-    Exit status: 0 agrees, 1 diverges, 2 something cannot be read, 3 not enough
-    was checked, 4 the file holds code, 5 not supported, 6 Keras cannot run it.
+    Exit status: 0 agrees, 1 diverges, or weights or outputs are not finite,
+    2 something cannot be read, 3 not enough was checked, 4 the file holds code,
+    5 not supported, 6 Keras cannot run it.
     """
     from weightscope.reference.process import Process
 
@@ -66,7 +69,8 @@ def command(model, reading, inputs, reference, seed, samples, batch_size, quick,
             against = Recorded(opened, options.existing(reference, KINDS))
             arrays, description = given.for_recorded(opened, inputs, against.path, against.inputs)
         _talk(description)
-        result = verify(opened, arrays, tolerance, batch_size, options.progress, against, self_test)
+        result = verify(opened, arrays, tolerance, batch_size, options.progress, against, self_test,
+                        allow_nonfinite)
     with options.report(output, layout, color) as report:
         report.comparison(result, limit)
     raise SystemExit(result.exit_code)

@@ -168,6 +168,8 @@ def comparison(result, file, limit=None):
         "summary": sentence(result),
         "rows": [row if isinstance(row, int) else _row(row) for row in chosen_rows(result.rows, limit)],
         "outputs": [_gap(found) for found in result.outputs],
+        "not_finite": [_not_finite(found) for found in result.not_finite],
+        "allow_nonfinite": result.allow_nonfinite,
         "self_test": None if result.trials is None else [_trial(trial) for trial in result.trials],
         "notes": list(result.notes),
     }))
@@ -183,7 +185,12 @@ def _row(row):
 def _trial(trial):
     smallest = {name: {"least": least, "most": most} for name, (least, most) in trial.smallest.items()}
     return {"path": trial.path, "class_name": trial.class_name, "dtype": trial.dtype, "made": trial.made,
-            "missed": trial.missed, "smallest": smallest, "unused": trial.unused}
+            "missed": trial.missed, "smallest": smallest, "unused": trial.unused, "untried": trial.untried}
+
+
+def _not_finite(found):
+    return {"kind": found.kind, "name": found.name, "index": list(found.index), "value": found.value, "nan": found.nan,
+            "infinite": found.infinite, "size": found.size, "excused": found.excused, "origin": found.origin or None}
 
 
 def _gap(found):
@@ -192,7 +199,7 @@ def _gap(found):
     return {"absolute": found.absolute, "relative": found.relative, "index": list(found.index), "ours": found.ours,
             "theirs": found.theirs, "within": found.within, "used": found.used, "ulps": found.ulps,
             "edges": found.edges, "values": found.values, "problem": found.problem, "of_largest": found.of_largest,
-            "overflows": found.overflows}
+            "overflows": found.overflows, "not_finite": found.not_finite}
 
 
 def classes(entries, file):

@@ -9,7 +9,7 @@ from weightscope.verdict.comparison import Comparison, Difference
 
 HEADS = ("layer", "class", "output shape", "float64, used", "deployed, used", "alone, largest", "chained, largest",
          "from", "verdict")
-MARKS = {"agrees": "✓", "diverges": "✗"}
+MARKS = {"agrees": "✓", "diverges": "✗", "not finite": "✗"}
 
 
 def _comparison(shown):

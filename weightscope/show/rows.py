@@ -7,7 +7,7 @@ from weightscope.show.wording import counted, shape_text
 
 WIDTHS, VERDICT = (8, 9, 8, 8, 7), 12  # of a comparison's columns: of numbers, and of verdicts
 NUMBER, FINEST = 9, 28  # and of a self-test's: of numbers, and of changes of a weight
-STYLES = {"agrees": "green", "diverges": "bold red"}
+STYLES = {"agrees": "green", "diverges": "bold red", "not finite": "bold red"}
 
 
 def comparison(result, page, limit=None):

@@ -1,6 +1,9 @@
 """What a Comparison says in words, whatever the output format."""
 
+import math
+
 from weightscope.model.names import printable
+from weightscope.show.not_finite import beside, not_finite, proves_nothing
 from weightscope.show.wording import apart, counted, difference_text, share_text
 from weightscope.verdict.differences import CONTRADICTED
 from weightscope.verdict.gaps import ATOL_OF_LARGEST, RTOL
@@ -32,10 +35,10 @@ def chosen_rows(rows, limit, is_fine=lambda row: row.verdict == "agrees"):
 
 def sentence(result):
     """Return the verdict of a Comparison as a few lines of text, the first of them the verdict itself."""
-    lines = {"agrees": lambda: [_agrees(result)], "unchecked": lambda: [_unchecked(result)]}.get(
-        result.verdict, lambda: _diverges(result))()
+    lines = {"agrees": lambda: [_agrees(result)], "unchecked": lambda: [_unchecked(result)],
+             "not finite": lambda: not_finite(result), "diverges": lambda: _diverges(result)}[result.verdict]()
     rule = [tolerance_text(result)] if _by_tolerance(result) else []
-    return [*lines, *_two_answers(result), *_chained(result), *_self_test(result), *rule]
+    return [*lines, *beside(result), *_two_answers(result), *_chained(result), *_self_test(result), *rule]
 
 
 def row_texts(row):
@@ -118,7 +121,7 @@ def _self_test(result):
 
 def chosen_trials(result, limit):
     """Return at most ``limit`` Trials as ``chosen_rows`` does; those with a change that was missed are always there."""
-    return chosen_rows(result.trials or [], limit, lambda trial: not trial.missed)
+    return chosen_rows(result.trials or [], limit, lambda trial: not trial.missed and not trial.untried)
 
 
 def trial_texts(trial):
@@ -126,6 +129,7 @@ def trial_texts(trial):
     weight, change = trial.finest or ("", 0.0)
     told = [f"not noticed: {words}" for words in trial.missed]
     told += [f"with this input nothing depends on {words}" for words in trial.unused]
+    told += [f"not tried: {trial.untried}"] * bool(trial.untried)
     return [str(trial.made), str(trial.made - len(trial.missed)),
             f"{difference_text(change)} of {weight}" if weight else ABSENT], told
 
@@ -151,7 +155,13 @@ def _unchecked(result):
     if not sum(found.values for found in result.outputs) and not (result.partial and result.compared):
         return "unchecked: no output value was compared"
     fine = ("agrees", "not compared") if result.partial else ("agrees",)
-    left = [row for row in result.rows if row.verdict not in fine]
+    left = [row for row in result.rows if row.verdict not in (*fine, "not finite")]
+    if not left and proves_nothing(result):
+        return f"unchecked: {proves_nothing(result)}"
+    if not left and result.untried and not result.unnoticed:
+        path, words = result.untried[0]
+        return (f"unchecked: the self-test could try nothing on {counted(len(result.untried), 'layer call')}, first at"
+                f" layer '{printable(path)}': {words}")
     if not left:
         path, words = result.unnoticed[0]
         return (f"unchecked: the verdict did not notice {counted(len(result.unnoticed), 'change')} of the self-test,"
@@ -198,8 +208,9 @@ def gap_text(found, theirs="Keras", ours="NumPy"):
         return found.problem
     own, value = apart(found.ours, found.theirs)
     index = ", ".join(map(str, found.index))
-    distance = difference_text(abs(found.ours - found.theirs))
-    return f"at [{index}] {ours} has {own}, {theirs} {value}, apart by {distance}"
+    distance = abs(found.ours - found.theirs)
+    by = f", apart by {difference_text(distance)}" if math.isfinite(distance) else ""
+    return f"at [{index}] {ours} has {own}, {theirs} {value}{by}"
 
 
 def tolerance_text(result):

@@ -98,6 +98,8 @@ def share_text(share):
 
 def apart(one, other):
     """Return two numbers as text with at least six digits, and as many more as it takes to tell them apart."""
+    if not (math.isfinite(one) and math.isfinite(other)):
+        return tuple("NaN" if math.isnan(number) else f"{number:.6g}" for number in (one, other))
     for digits in range(6, 18):
         texts = f"{one:.{digits}g}", f"{other:.{digits}g}"
         if texts[0] != texts[1]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from weightscope.model.names import Shown, printable
+from weightscope.verdict.finite import NotFinite
 from weightscope.verdict.gaps import Gap, Tolerance
 from weightscope.verdict.sources import Source
 
@@ -26,8 +27,9 @@ class Difference(Shown):
     ``source``: where the chained difference comes from, None for no difference. ``causes``: known mistakes with which
     the layer gives the reference's values.
 
-    ``verdict``: agrees, diverges (its own fault), inherited (only the input was off), not replayed,
-    or not compared (the reference shows no value here); ``reason``: more words on it, or "".
+    ``verdict``: agrees, diverges (its own fault), inherited (only the input was off), not finite (all that was compared
+    is NaN or infinite), not replayed, or not compared (the reference shows no value here); ``reason``: more words on
+    it, or "".
     """
 
     path: str
@@ -63,7 +65,9 @@ class Comparison(Shown):
     given, or one without numbers; ``reference``: which Keras it was, in words; ``notes``: what is to be known of the
     file and of the choice of Keras; ``partial``: the reference offers some values only, so that calls it has none for
     are no gap in the check; ``no_twin``: why nothing was asked in float64, "" where it was; ``trials``: a
-    ``self_testing.Trial`` for each call whose check was checked, None where that was not asked for.
+    ``self_testing.Trial`` for each call whose check was checked, None where that was not asked for; ``not_finite``: a
+    ``finite.NotFinite`` for each weight, input and output with NaN or infinities in it; ``allow_nonfinite``: whether
+    these count as agreement where both sides have them.
     """
 
     rows: list[Difference]
@@ -75,21 +79,50 @@ class Comparison(Shown):
     partial: bool = False
     no_twin: str = ""
     trials: list[Trial] | None = None
+    not_finite: list[NotFinite] = field(default_factory=list)
+    allow_nonfinite: bool = False
 
     def __bool__(self) -> bool:
         return self.verdict == "agrees"
 
     @property
     def verdict(self) -> str:
-        """agrees; diverges; or unchecked: not every layer could be compared, or a self-test found the check blind."""
+        """agrees; diverges; not finite, of weights or outputs; or unchecked.
+
+        Unchecked: not every layer could be compared, or a self-test found the check blind.
+        """
         if self.first is not None or not all(gap.within for gap in self.outputs):
             return "diverges"
+        if self.broken:
+            return "not finite"
         enough = ("agrees", "not compared") if self.partial else ("agrees",)
         complete = all(row.verdict in enough for row in self.rows)
         checked = sum(gap.values for gap in self.outputs)
         if self.partial:
             checked += sum(row.chained.values for row in self.compared if row.chained)
-        return "agrees" if complete and checked and self.rows and not self.unnoticed else "unchecked"
+        blind = self.unnoticed or self.untried or self.void
+        return "agrees" if complete and checked and self.rows and not blind else "unchecked"
+
+    @property
+    def broken(self) -> list[NotFinite]:
+        """The weights and outputs that are not finite, without what comes of the input; none where that is allowed."""
+        wrong = [one for one in self.not_finite if one.kind != "input" and one.count]
+        return [] if self.allow_nonfinite else wrong
+
+    @property
+    def void(self) -> list[NotFinite]:
+        """The outputs all of which is NaN or infinite, which proves nothing; none where that is allowed."""
+        outputs = [one for one in self.not_finite if one.kind == "output"]
+        return [] if self.allow_nonfinite else [one for one in outputs if one.count + one.excused == one.size]
+
+    @property
+    def untried(self) -> list[tuple[str, str]]:
+        """``(path, reason)`` of every call that a self-test could make no change to that shows."""
+        if self.trials is None:
+            return []
+        tried = {trial.path for trial in self.trials}
+        alone = [(row.path, "what it was fed is not recorded") for row in self.compared if row.path not in tried]
+        return [(trial.path, trial.untried) for trial in self.trials if trial.untried] + alone
 
     @property
     def unnoticed(self) -> list[tuple[str, str]]:
@@ -118,8 +151,8 @@ class Comparison(Shown):
 
     @property
     def exit_code(self) -> int:
-        """0 agrees, 1 diverges, 3 not enough was checked."""
-        return {"agrees": 0, "diverges": 1, "unchecked": 3}[self.verdict]
+        """0 agrees, 1 diverges or is not finite, 3 not enough was checked."""
+        return {"agrees": 0, "diverges": 1, "not finite": 1, "unchecked": 3}[self.verdict]
 
     def __repr__(self) -> str:
         first = f", first at {self.first.path!r}" if self.first else ""

@@ -38,8 +38,13 @@ def _computed_alike(found, sides):
     rounded = sides.ours.rounded(sides.given) if missed else {}
     again = {path: sides.rule(path)(rounded[path], sides.theirs[path]) for path in missed if path in rounded}
     again = {path: replace(one, overflows=found[path][1].overflows) for path, one in again.items() if one.within}
-    return {path: (function, again.get(path, alone), chained)
+    return {path: (function, again.get(path) or _without_overflows(alone), chained)
             for path, (function, alone, chained) in found.items()}
+
+
+def _without_overflows(gap):
+    """Return a Gap in which nothing counts as an overflow if it diverges: a NaN is then no more than another value."""
+    return gap if gap is None or gap.within else replace(gap, overflows=0)
 
 
 def _contradicted(found, sides, kept):

@@ -84,7 +84,8 @@ class Gap:
     differ because the function jumps there; ``budgeted``: whether a budget for rounding says what is allowed, and no
     tolerance; ``problem``: why they cannot be compared, where they cannot (other shapes); ``of_largest``: the largest
     difference as a share of the reference's largest number; ``overflows``: how many numbers are finite in ours and not
-    in the reference's; ``dtype``: the shortest that its values came through, where a budget is for one.
+    in the reference's; ``dtype``: the shortest that its values came through, where a budget is for one;
+    ``not_finite``: how many numbers are NaN or infinite on either side.
 
     The budget of a value is 4 · √k · u · magnitude: standard error analysis (Higham, 2002, chapter 3), and Higham and
     Mary (2019, doi.org/10.1137/18M1226312) for the square root; ``weightscope.verdict.budgets`` says what these are.
@@ -105,6 +106,7 @@ class Gap:
     of_largest: float = 0.0
     overflows: int = 0
     dtype: str = ""
+    not_finite: int = 0
 
 
 def gap(ours, theirs, tolerance):
@@ -173,8 +175,9 @@ def _part_gap(ours, theirs, allowed, jump):
     largest = distance.max()
     if not largest > 0 and not np.isnan(largest):
         return Gap(0.0, 0.0, (0,), float(a[0]), float(b[0]), True, a.size)
-    overflows = 0
+    overflows = not_finite = 0
     if not np.isfinite(largest):  # NaN and infinities agree by kind and place
+        not_finite = int((~np.isfinite(a) | ~np.isfinite(b)).sum())
         overflows = int((np.isfinite(ours) & ~np.isfinite(b)).sum())
         same = (a == b) | (np.isnan(a) & np.isnan(b)) | _past_the_end(a, b, theirs.dtype, allowed)
         distance = np.where(same, 0, np.where(np.isnan(distance), np.inf, distance))
@@ -192,7 +195,7 @@ def _part_gap(ours, theirs, allowed, jump):
     farthest = float(largest if np.isfinite(largest) else distance.max())
     return Gap(farthest, _relative(distance, size), (worst,), float(a[worst]), float(b[worst]),
                bool(used[worst] <= 1), a.size, float(used[worst]), _ulps(distance[worst], theirs[worst]), edges,
-               overflows=overflows)
+               overflows=overflows, not_finite=not_finite)
 
 
 def _past_the_end(a, b, dtype, allowed):
@@ -263,4 +266,5 @@ def worst_gap(gaps):
     return replace(worst, values=sum(found.values for found in gaps), edges=sum(found.edges for found in gaps),
                    ulps=max(found.ulps for found in gaps), overflows=sum(found.overflows for found in gaps),
                    of_largest=max(found.of_largest for found in gaps),
-                   absolute=max(found.absolute for found in gaps), relative=max(found.relative for found in gaps))
+                   absolute=max(found.absolute for found in gaps), relative=max(found.relative for found in gaps),
+                   not_finite=sum(found.not_finite for found in gaps))

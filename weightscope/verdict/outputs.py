@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import numpy as np
+
 from weightscope.model.structure import flatten
 from weightscope.replaying.samples import concatenate
 from weightscope.verdict.gaps import gap
@@ -21,6 +23,12 @@ class Outputs:
         self._theirs.append(_outputs_in(model, sides.theirs))
         self._dtype = shortest(model.with_parts(), sides.theirs)
 
+    def ours(self, count):
+        """Return what we give as a flat list of so many outputs, None for those that we do not give."""
+        if any(output is None for output in self._ours):
+            return [None] * count
+        return [np.asarray(leaf) for leaf in flatten(concatenate(self._ours))]
+
     def gaps(self, predicted, rows, tolerance):
         """Return a Gap for each output of ``predict``, ours against the reference's.
 
@@ -30,7 +38,7 @@ class Outputs:
         if any(output is None for output in self._ours):
             return []
         tolerance = replace(tolerance, through=self._dtype)
-        pairs = zip(flatten(concatenate(self._ours)), predicted, strict=True)
+        pairs = zip(self.ours(len(predicted)), predicted, strict=True)
         found = [gap(a, in_our_float(b, a.dtype), tolerance) for a, b in pairs if b is not None]
         sound = all(row.isolated is not None and row.verdict == "agrees" for row in rows)
         if sound and all(output is not None for output in self._theirs) and not tolerance.is_given:

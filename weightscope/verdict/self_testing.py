@@ -13,6 +13,7 @@ from weightscope.verdict.gaps import RTOL
 from weightscope.verdict.mistakes import mistakes, part_of, put
 
 SAMPLED = 4  # values of each weight that are changed by themselves: the largest, and some of all sizes
+COARSE = 0.5  # a change of everything, where finer ones move nothing
 NUDGE = 2.0**-20  # a change of everything that a layer is given, or of a whole weight
 FINEST = 2.0**-50  # the smallest change of a number in float64 that is sure to be another number
 STEPS = 8.0  # between the changes of one value that are tried
@@ -27,7 +28,9 @@ class Trial:
     that is no float. ``made``: how many changes moved an output by more than ``gaps.RTOL`` of its largest value (text
     and whole numbers at all), which the verdict has to notice; ``missed``: the words for those that it did not.
     ``smallest``: for each weight the smallest relative change of one of its values that is noticed, ``(least, most)``
-    over the values that were tried; ``unused``: the weights, or parts of them, that nothing depends on with this input.
+    over the values that were tried; ``unused``: the weights, or parts of them, that nothing depends on with this input;
+    ``untried``: why no change was made at all, "" where one was, and for a layer that gives the same whatever it is
+    fed.
     """
 
     path: str
@@ -37,6 +40,7 @@ class Trial:
     missed: list[str] = field(default_factory=list)
     smallest: dict[str, tuple[float, float]] = field(default_factory=dict)
     unused: list[str] = field(default_factory=list)
+    untried: str = ""
 
     @property
     def finest(self) -> tuple[str, float] | None:
@@ -76,7 +80,42 @@ class _Trying:
                     self._weight(place, array)
                 elif array.size and array.dtype.kind in "iu":
                     self._outcome(f"{place.name} changed by 1", place.put(_next(array)))
+        if not self._found.made:
+            self._found.untried = self._coarsely()
         return self._found
+
+    def _coarsely(self):
+        """Make large changes of the inputs, where no small one shows; return why none was made, "" if one was.
+
+        What gives the same numbers whatever it is fed, and has no weight that moves them, is all checked as it is.
+        """
+        floats = [leaf for leaf in map(np.asarray, flatten(self._right)) if leaf.dtype.kind in "fc"]
+        if floats and not any(np.isfinite(leaf).any() for leaf in floats):
+            return "all that it gives is NaN or infinite"
+        for leaf in self._arrays():
+            for words, other in self._coarse(leaf):
+                self._outcome(words, self._with_input(leaf, other))
+        moved = not self._found.made and any(
+            self._moves(_Place(index, part, name).put(self._shaken(array, COARSE)))
+            for index, part in enumerate(self._layer.with_parts())
+            for name, array in part.arrays().items() if array.size and array.dtype.kind == "f")
+        return "with this input no change moves what it gives" if moved else ""
+
+    def _coarse(self, leaf):
+        yield "its input in reverse", leaf.reshape(-1)[::-1].reshape(leaf.shape)
+        if leaf.dtype.kind in "fiub":
+            yield "its input all 0", np.zeros_like(leaf)
+        if leaf.dtype.kind == "b":
+            yield "its input inverted", ~leaf
+        if leaf.dtype.kind == "f":
+            yield "its input with the other sign", -leaf
+            yield f"its input changed by {COARSE:g}", self._shaken(leaf, COARSE)
+        if leaf.dtype.kind in "SU":
+            yield "its input without text", np.full_like(leaf, "")
+
+    def _moves(self, change):
+        ours = mistaken(self._layer, self._given, change)
+        return ours is not None and _moved(ours, self._right) > 0
 
     def _outcome(self, words, change):
         """Make one change; note whether it must be noticed, and whether it is."""
@@ -89,9 +128,12 @@ class _Trying:
         self._found.made += 1
         self._found.missed += [words] if gap.within else []
 
+    def _arrays(self):
+        return [leaf for leaf in flatten(self._given[:2]) if isinstance(leaf, np.ndarray) and leaf.size]
+
     def _inputs(self):
         """Yield ``(words, change)`` for every array that the layer is given."""
-        arrays = [leaf for leaf in flatten(self._given[:2]) if isinstance(leaf, np.ndarray) and leaf.size]
+        arrays = self._arrays()
         for index, leaf in enumerate(arrays):
             name = f"input {index}" if len(arrays) > 1 else "its input"
             if leaf.dtype.kind == "f":

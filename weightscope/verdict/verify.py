@@ -17,7 +17,7 @@ from weightscope.reference.choosing import Reference, referee_of
 from weightscope.reference.recorded import Recorded
 from weightscope.replaying import cores
 from weightscope.replaying.samples import samples_of, told
-from weightscope.verdict import float64
+from weightscope.verdict import finite, float64
 from weightscope.verdict.alone import judged_alone
 from weightscope.verdict.causes import with_causes
 from weightscope.verdict.comparison import Comparison
@@ -39,7 +39,7 @@ MOST_KEPT = 160_000_000  # values of one side's trace of a batch; there are a fe
 def verify(model: Model, inputs: Inputs | None = None, tolerance: Tolerance | None = None,
            batch_size: int | None = None, progress: Callable[[str, int, int], object] | None = None,
            against: str | PathLike[str] | Reference | Recorded = "auto", self_test: bool = False,
-           ) -> Comparison:
+           allow_nonfinite: bool = False) -> Comparison:
     """Hold a NumPy replay of a loaded model against Keras, layer by layer and at the output of ``predict``.
 
     Of every layer, fed with what Keras fed it, is asked: is it the same function, both in float64; and is what Keras
@@ -50,9 +50,10 @@ def verify(model: Model, inputs: Inputs | None = None, tolerance: Tolerance | No
     file says, or else 32; fewer where they make too many values to keep; ``progress``: called as ``progress(stage,
     done, total)``, stage being "keras" or "samples"; ``against``: "keras" (Keras 3), "tf_keras", "auto" (whichever can
     load it), a Reference, or recorded values: the path of a file, or a Recorded; ``self_test``: also change weights,
-    inputs and settings of each layer in NumPy, on the first batch, to see what would be noticed: ``Comparison.trials``.
-    Keras runs in a child process. A file of an older Keras 3 is read as the Keras that judges it reads it; where its
-    own meant something else, a note says so.
+    inputs and settings of each layer in NumPy, on the first batch, to see what would be noticed: ``Comparison.trials``;
+    ``allow_nonfinite``: let NaN and infinities count as agreement where both have them, also in weights. Keras runs in
+    a child process. A file of an older Keras 3 is read as the Keras that judges it reads it; where its own meant
+    something else, a note says so.
 
     Raises Unsafe for a file with code in it, Unsupported for one without an architecture and for a part of a model,
     NothingChecked for no samples, ReferenceFailed where Keras fails or is missing, Unreadable for inputs that the model
@@ -64,27 +65,31 @@ def verify(model: Model, inputs: Inputs | None = None, tolerance: Tolerance | No
     samples = _samples(model, inputs, batch_size, referee)
     no_twin = _why_no_twin(model, referee, tolerance)
     with referee.begin(model, samples, not no_twin) as theirs, cores.left_to_others(theirs.cores):
-        states, found = States(), Found(self_test)
+        states, found = States(), Found(model, samples, self_test)
         for batch in told(theirs.batches, progress):
             ours = Ours(model, batch, states)  # while Keras imports, loads and runs
             sides = held_together(ours, theirs.calls(), tolerance)
             found.add(sides, judged_alone(sides, theirs.twin(), found.keeps))
         predicted = theirs.predicted()
-    rows = with_sources(joined(found.rows), model.feeders())
     return Comparison(
-        rows, found.output_gaps(predicted, tolerance), len(samples), tolerance, theirs.version,
+        found.differences(allow_nonfinite), found.output_gaps(predicted, tolerance), len(samples), tolerance,
+        theirs.version,
         [*model.notes, *theirs.notes, *meanings(own, model, samples.arrays), *filter(None, [samples.note])],
-        partial=theirs.partial, no_twin=no_twin or theirs.no_twin, trials=found.trials)
+        partial=theirs.partial, no_twin=no_twin or theirs.no_twin, trials=found.trials,
+        not_finite=found.not_finite(predicted), allow_nonfinite=allow_nonfinite)
 
 
 class Found:
-    """What the batches gave so far: ``rows``, Differences for each; ``trials`` of the first, None if not asked for.
+    """What the batches of ``samples`` gave so far.
 
-    ``keeps``: whether all that the twin says of the next batch is to be kept, for a self-test.
+    ``rows``: Differences for each; ``trials`` of the first, None if not asked for; ``keeps``: whether all that the twin
+    says of the next batch is to be kept, for a self-test.
     """
 
-    def __init__(self, self_test):
+    def __init__(self, model, samples, self_test):
+        self._model, self._inputs = model, samples.arrays
         self.rows, self.trials, self.keeps, self._outputs = [], None, self_test, Outputs()
+        self._given_not_finite = [*finite.of_weights(model), *finite.of_inputs(model, samples.arrays)]
 
     def add(self, sides, alone):
         """Judge one batch; find the causes of the first faults of all, and try what would be noticed in the first."""
@@ -95,9 +100,19 @@ class Found:
         self.rows.append(rows if explained else with_causes(rows, sides, alone))
         self._outputs.add(sides)
 
+    def differences(self, allow_nonfinite=False):
+        """Return a Difference for each call, of all batches."""
+        rows = with_sources(joined(self.rows), self._model.feeders())
+        return rows if allow_nonfinite else finite.not_agreeing(rows)
+
     def output_gaps(self, predicted, tolerance):
         """Return a Gap for each output of ``predict``, ours against the reference's."""
         return self._outputs.gaps(predicted, list(chain.from_iterable(self.rows)), tolerance)
+
+    def not_finite(self, predicted):
+        """Return a NotFinite for each weight, input and output with such numbers, of ours or of ``predict``."""
+        outputs = finite.of_outputs(self._model, self._inputs, self._outputs.ours(len(predicted)), predicted)
+        return [*self._given_not_finite, *finite.with_origins(outputs, self.differences(), self._model)]
 
 
 def _samples(model, inputs, batch_size, referee):
