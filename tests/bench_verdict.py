@@ -223,8 +223,9 @@ def one_fault(opened, fault, values, outside, found):
             found["in catalogue"] += 1
             others = [other for _, other in opened.model.calls() if f"{other.name!r}" in words]
             told = causes.causes_of(layer, given, wrong, rule, others)
-            found["cause"] += words in told
-            if words not in told and found["cause shown"] < 6:
+            named = words in told or any(same_as(layer, given, one, others, wrong) for one in told)
+            found["cause"] += named
+            if not named and found["cause shown"] < 6:
                 found["cause shown"] += 1
                 print(f"    other cause: {path}: {words}: told {told}", flush=True)
     arrays, clean = outside
@@ -235,6 +236,12 @@ def one_fault(opened, fault, values, outside, found):
         except Exception:
             outputs = [np.full_like(x, np.inf) for x in clean]
         found["naive"] += not all(np.allclose(a, b, **NAIVE) for a, b in zip(outputs, clean))
+
+
+def same_as(layer, given, words, others, wrong):
+    """Tell whether another mistake gives the very numbers of the one that was made."""
+    change = next(change for found, change in mistakes(layer, others) if found == words)
+    return all(map(np.array_equal, flatten(causes.mistaken(layer, given, change)), flatten(wrong)))
 
 
 def is_seen(wrong, right):

@@ -1,6 +1,7 @@
 """Keeps what the READMEs show true: the output under each ``$ weightscope …`` is what the command prints.
 
-So is what stands between ``<!-- weightscope … -->`` and ``<!-- end -->``: tables that Markdown shows as such.
+So is what stands between ``<!-- weightscope … -->`` and ``<!-- end -->``: tables that Markdown shows as such; and
+between ``<!-- meanings -->`` and its end: the table that ``weightscope.reference.meanings`` is.
 
 ``python tests/fresh_readme.py`` writes them anew; ``test_readme.py`` fails where they are stale.
 """
@@ -12,10 +13,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from weightscope.reference.choosing import NAMES
+from weightscope.reference.meanings import MEANINGS
+from weightscope.show.markdown import table
+
 ROOT = Path(__file__).resolve().parent.parent
 READMES = (ROOT / "README.md", ROOT / "sample_models" / "README.md")
 BLOCK = re.compile(r"```console\n(\$ .*?)```", re.DOTALL)
 TABLE = re.compile(r"<!-- (weightscope .*?) -->\n.*?<!-- end -->", re.DOTALL)
+MEANT = re.compile(r"<!-- meanings -->\n.*?<!-- end -->", re.DOTALL)
 
 
 def commands(text):
@@ -36,16 +44,24 @@ def printed(command):
     return done.stdout
 
 
+def meanings():
+    """Return what files mean and a Keras of today computes otherwise, as a table."""
+    rows = [(meaning.what, meaning.means, ", ".join(NAMES[kind] for kind in meaning.by), meaning.does, meaning.remedy)
+            for meaning in MEANINGS]
+    lines = table(("the file has", "and means", "computed otherwise by", "which", "what to do"), rows)
+    return "\n".join(["<!-- meanings -->", *lines, "<!-- end -->"])
+
+
 def fresh(text):
     """Return a README's text with the output of every command as it is now."""
     def block(match):
         shown = [line for line in match[1].splitlines() if line.startswith("$ ")]
         return "```console\n" + "".join(f"{line}\n{printed(line[2:])}" for line in shown) + "```"
 
-    def table(match):
+    def listed(match):
         return f"<!-- {match[1]} -->\n{printed(match[1])}<!-- end -->"
 
-    return TABLE.sub(table, BLOCK.sub(block, text))
+    return MEANT.sub(lambda _: meanings(), TABLE.sub(listed, BLOCK.sub(block, text)))
 
 
 def main():

@@ -4,7 +4,7 @@ import doctest
 import re
 
 import pytest
-from fresh_readme import READMES, ROOT, commands, fresh
+from fresh_readme import MEANT, READMES, ROOT, commands, fresh, meanings
 from ready_children import READY
 
 import weightscope
@@ -36,6 +36,11 @@ def test_shown_output_is_fresh(path, monkeypatch):
     text = path.read_text()
     assert commands(text)
     assert masked(fresh(text)) == masked(text)
+
+
+def test_what_a_referee_takes_otherwise_is_listed():
+    found, = MEANT.findall((ROOT / "README.md").read_text())
+    assert found == meanings()
 
 
 @pytest.mark.parametrize("path", READMES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -44,9 +45,24 @@ def test_a_tolerance_is_plain_allclose():
     code, found, _ = run("--rtol", "1e-3", "--atol", "0")
     assert code == 0
     assert found["function"]["reason"] == "a tolerance was given"
-    assert found["tolerance"] == {"rtol": 1e-3, "atol": 0.0}
+    assert found["tolerance"] == {"rtol": 1e-3, "atol": 0.0, "layers": [], "would_pass": None}
     code, found, _ = run("--rtol", "0", "--atol", "0")
     assert code == 1  # not bit by bit
+
+
+def test_a_tolerance_that_rounding_does_not_leave_gets_no_cause_but_what_would_pass():
+    code, found, _ = run("--rtol", "1e-12", "--atol", "0")
+    assert code == 1
+    assert "1e-12 is tighter than float32 can be here: about 1.2e-7" in found["summary"]
+    assert "by the tolerance alone" in found["summary"][0] and "fault" not in " ".join(found["summary"])
+    assert not any(row["causes"] for row in found["rows"])
+    assert not any(line.startswith("cause") for line in found["summary"])
+    words = found["tolerance"]["would_pass"]
+    assert f"agrees from {words}" in found["summary"]
+    option, number = words.split()
+    assert option == "--rtol"
+    assert run(option, number, "--atol", "0")[0] == 0
+    assert run(option, str(float(number) * 0.8), "--atol", "0")[0] == 1  # and not much less would do
 
 
 def test_one_layer_has_a_tolerance_of_its_own():
@@ -55,6 +71,12 @@ def test_one_layer_has_a_tolerance_of_its_own():
     assert {row["path"]: row["verdict"] for row in found["rows"]}["dense"] == "agrees"
     assert found["first"] == "dense_1"
     assert found["rows"][0]["function"]["within"]
+    assert "tolerance of layer 'dense_*': |ours - theirs| <= atol + rtol * |theirs| with rtol 0 and atol 0" in (
+        found["summary"])
+    assert not any(line.startswith("tolerance:") for line in found["summary"])
+    words = found["tolerance"]["would_pass"]
+    assert words.startswith("--tolerance 'dense_*=")
+    assert run(*shlex.split(words))[0] == 0
 
 
 @pytest.mark.parametrize(("given", "words"), [

@@ -162,7 +162,7 @@ def test_json(shown):
     assert [row["path"] for row in found["rows"]] == ["hidden", "drop", "answer"]
     assert found["rows"][0]["shape"] == [None, 3]
     assert found["outputs"][0]["within"] is False
-    assert found["tolerance"] == {"rtol": None, "atol": None}
+    assert found["tolerance"] == {"rtol": None, "atol": None, "layers": [], "would_pass": None}
 
 
 def test_markdown(shown):

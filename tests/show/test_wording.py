@@ -56,7 +56,7 @@ def test_two_numbers_get_the_digits_that_tell_them_apart():
     assert apart(0.12345678, 0.12345679) == ("0.12345678", "0.12345679")
     one, other = apart(1.0, 1.0 + 2**-52)
     assert one != other
-    assert apart(float("nan"), 1.0) == ("nan", "1")
+    assert apart(float("nan"), 1.0) == ("NaN", "1")
 
 
 def test_counted():

@@ -24,7 +24,7 @@ from weightscope.commands import options
 @click.option("--atol", type=options.Finite(), help="Judge by an absolute tolerance, likewise.")
 @click.option("--tolerance", "of_layers", multiple=True, metavar="NAME=RTOL[,ATOL]",
               help="Judge one layer so; NAME may be a pattern. Repeatable.")
-@click.option("--allow-nonfinite", is_flag=True, help="Let NaN and infinities count as agreement where both sides have"
+@click.option("--allow-nonfinite", is_flag=True, help="Let NaN and infinities count as agreement where both have"
                                                       " them, also those that weights hold.")
 @click.option("--limit", type=click.IntRange(min=0), metavar="N",
               help="At most N rows; layers that do not agree are always shown.")

@@ -4,8 +4,8 @@ from importlib import metadata
 
 from weightscope.errors import WeightscopeError
 from weightscope.reference.choosing import Reference
+from weightscope.reference.meanings import changed_on_loading
 from weightscope.replaying.samples import samples_of
-from weightscope.verdict.mistakes import loaders_own
 
 
 class OwnKeras:
@@ -53,18 +53,12 @@ def _kind(model):
         return None, "it loads by order, not by names"
     if not saved.is_old:
         is_here = saved.keras_version == _installed()
-        return "keras", _changed(model) if is_here else f"Keras {saved.keras_version} is not here"
+        return "keras", changed_on_loading(model) if is_here else f"Keras {saved.keras_version} is not here"
     if str(saved.keras_version).split(".")[0] != "2":
         return None, "no Keras 1 is here"
     if saved.backend != "tensorflow":  # tf_keras takes the kernels of another as they are
         return None, f"tf_keras does not know what {saved.backend or 'its backend'} meant"
     return "tf_keras", ""
-
-
-def _changed(model):
-    """Return what Keras 3 makes of an .h5 of its own on loading, so that it is no witness; "" for nothing."""
-    layers = model.with_parts() if model.saved.format == "legacy h5 model" else ()
-    return next((f"layer {layer.name!r}: {words}" for layer in layers for words, _ in loaders_own(layer)), "")
 
 
 def _installed():

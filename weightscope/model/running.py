@@ -49,11 +49,10 @@ class Runs:
         masks = {**dict(zip(self._call_names(), masks)), **(keyword_masks or {})}
         self._fill_masks(given, masks, first)
         previous = masks.get(first) if given.get("mask") is None else given["mask"]
-        given = {name: self.cast(value) for name, value in given.items()}
-        outputs = self._guarded(given)
         with self._faults_named():
-            kept = self.output_masks(given, previous) if self.supports_masking else None
-        return outputs, kept
+            given = {name: self.cast(value) for name, value in given.items()}
+            outputs = self._guarded(given)
+            return outputs, self.output_masks(given, previous) if self.supports_masking else None
 
     def output_masks(self, given, previous):
         """Return the outputs' masks; ``given``: a call's arguments by name, ``previous``: the mask of the first."""
@@ -71,7 +70,8 @@ class Runs:
     def _faults_named(self):
         # Settings, weights and inputs of a damaged file need not fit each other, and a user's class may fail anyhow.
         try:
-            yield
+            with np.errstate(all="ignore"):  # an infinity or a NaN is a value to compare, as in Keras
+                yield
         except WeightscopeError:
             raise
         except Exception as error:
@@ -176,8 +176,7 @@ class Runs:
 
     def apply(self, **given):
         """Call ``forward`` with the arguments ``given`` to the call and the weights, both by name."""
-        with np.errstate(all="ignore"):  # an infinity or a NaN is a value to compare, as in Keras
-            return self.forward(**given, **self.arrays())
+        return self.forward(**given, **self.arrays())
 
     def arrays(self) -> dict[str, Array]:
         """Return ``{name: array}`` of the layer's own weights in ``compute_dtype``."""

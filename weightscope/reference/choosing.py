@@ -86,8 +86,10 @@ class Referee:
 
     def __init__(self, model, samples, reference, run):
         self._model, self._reference, self._run, self._current = model, reference, run, None
-        self._others = other_meanings(model) if model.saved.is_old else []
-        every = ("tf_keras", "keras") if self._others else ("keras", "tf_keras")
+        others = {kind: other_meanings(model, kind) for kind in ("keras", "tf_keras")}
+        self._others = others if model.saved.is_old else {}
+        keras_errs = len(others["keras"]) > len(others["tf_keras"]) and model.saved.is_old
+        every = ("tf_keras", "keras") if keras_errs else ("keras", "tf_keras")
         self._waiting = list(every if reference.kind == "auto" else (reference.kind,))
         self.batches, self.version, self.notes, self._failures, self._settled = samples.batches, "", [], [], False
         self.asks_twin, self.no_twin = reference.twin, ""
@@ -189,10 +191,8 @@ class Referee:
         return None
 
     def _about_choice(self):
-        if self.kind == "tf_keras":
-            return []
-        return [f"the file is of Keras {self._model.saved.keras_version or '1 or 2'}, and Keras 3 judges it, whose"
-                f" {other}" for other in self._others]
+        return [f"{NAMES[self.kind]} judges the file, which is of Keras"
+                f" {self._model.saved.keras_version or '1 or 2'}: {other}" for other in self._others.get(self.kind, ())]
 
 
 def _installed(kind):

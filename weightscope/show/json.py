@@ -162,7 +162,7 @@ def comparison(result, file, limit=None):
         "reference": result.reference,
         "partial": result.partial,
         "compared": len(result.compared),
-        "tolerance": {"rtol": result.tolerance.rtol, "atol": result.tolerance.atol},
+        "tolerance": _tolerance(result),
         "function": {"asked": not result.no_twin, "reason": result.no_twin or None, "same": result.same_function},
         "first": result.first.path if result.first else None,
         "summary": sentence(result),
@@ -177,9 +177,21 @@ def comparison(result, file, limit=None):
 
 def _row(row):
     return {"path": row.path, "class_name": row.class_name, "shape": shape_list(row.shape), "verdict": row.verdict,
-            "reason": row.reason, "causes": list(row.causes), "function": _gap(row.function),
-            "isolated": _gap(row.isolated), "chained": _gap(row.chained),
+            "reason": row.reason, "causes": list(row.causes), "meanings": [_meaning(found) for found in row.meanings],
+            "function": _gap(row.function),
+            "isolated": _gap(row.isolated), "chained": _gap(row.chained), "rounding": _gap(row.rounding),
             "source": row.source and {"kind": row.source.kind, "factor": row.source.factor}}
+
+
+def _meaning(found):
+    return {"what": found.what, "means": found.means, "does": found.does, "by": list(found.by),
+            "remedy": found.remedy}
+
+
+def _tolerance(result):
+    given = result.tolerance
+    return {"rtol": given.rtol, "atol": given.atol, "would_pass": result.would_pass or None,
+            "layers": [{"name": name, "rtol": rtol, "atol": atol} for name, rtol, atol in given.layers]}
 
 
 def _trial(trial):

@@ -3,11 +3,11 @@
 import math
 
 from weightscope.model.names import printable
+from weightscope.show.misjudged import misjudged
 from weightscope.show.not_finite import beside, not_finite, proves_nothing
+from weightscope.show.tolerances import asked_for, by_tolerance, too_tight
 from weightscope.show.wording import apart, counted, difference_text, share_text
 from weightscope.verdict.differences import CONTRADICTED
-from weightscope.verdict.gaps import ATOL_OF_LARGEST, RTOL
-from weightscope.verdict.mistakes import LOADER
 from weightscope.verdict.sources import AMPLIFIED, BORN
 
 ABSENT = "-"
@@ -35,10 +35,11 @@ def chosen_rows(rows, limit, is_fine=lambda row: row.verdict == "agrees"):
 
 def sentence(result):
     """Return the verdict of a Comparison as a few lines of text, the first of them the verdict itself."""
-    lines = {"agrees": lambda: [_agrees(result)], "unchecked": lambda: [_unchecked(result)],
-             "not finite": lambda: not_finite(result), "diverges": lambda: _diverges(result)}[result.verdict]()
-    rule = [tolerance_text(result)] if _by_tolerance(result) else []
-    return [*lines, *beside(result), *_two_answers(result), *_chained(result), *_self_test(result), *rule]
+    verdict = _unchecked if result.verdict == "unchecked" else {
+        "agrees": _agrees, "not finite": not_finite, "diverges": _diverges}[result.verdict]
+    lines = verdict(result)
+    return [*lines, *too_tight(result), *beside(result), *_two_answers(result), *_chained(result),
+            *_self_test(result), *asked_for(result)]
 
 
 def row_texts(row):
@@ -70,12 +71,13 @@ def _two_answers(result):
         lines = [f"same function: not asked in float64: {printable(result.no_twin)}"] if result.no_twin else []
     untold = [row for row in result.rows if row.reason == CONTRADICTED]
     lines += [f"no witness in float64 for {counted(len(untold), 'layer call')}"] if untold else []
-    judged = [row for row in result.rows if row.isolated is not None]
-    if judged and not _by_tolerance(result):
+    judged = [row for row in result.rows if row.isolated is not None and row.isolated.budgeted]
+    if judged and not by_tolerance(result):
         worst = max(judged, key=lambda row: row.isolated.used)
         answer = "yes" if all(row.isolated.within for row in judged) else "no"
         lines.append(f"within rounding: {answer}; in its own dtype each layer alone used at most"
                      f" {share_text(worst.isolated.used)} (layer '{printable(worst.path)}'{_ulps(worst.isolated)})")
+    judged = [row for row in result.rows if row.isolated is not None]
     edges = sum(found.edges for row in result.rows for found in (row.function, row.isolated) if found is not None)
     lines += [f"on an edge: {counted(edges, 'value')} differ where the function jumps"] if edges else []
     return lines + _overflow(judged)
@@ -134,11 +136,6 @@ def trial_texts(trial):
             f"{difference_text(change)} of {weight}" if weight else ABSENT], told
 
 
-def _by_tolerance(result):
-    judged = [row.isolated or row.chained for row in result.compared]
-    return result.tolerance.is_given or not all(found.budgeted for found in judged if found is not None)
-
-
 def _agrees(result):
     values = sum(found.values for found in result.outputs)
     checked, every = len(result.compared), counted(len(result.rows), "layer call")
@@ -146,10 +143,14 @@ def _agrees(result):
     output = f", and the output of predict, on {counted(result.samples, 'sample')} ({counted(values, 'output value')})"
     if not values:
         output = f", and no output, on {counted(result.samples, 'sample')}"
-    return f"agrees with {printable(result.reference)}: {calls}{output}"
+    return [f"agrees with {printable(result.reference)}: {calls}{output}"]
 
 
 def _unchecked(result):
+    return misjudged(result) if result.misjudged else [_why_unchecked(result)]
+
+
+def _why_unchecked(result):
     if not result.rows:
         return "unchecked: the model has no layer that computes anything"
     if not sum(found.values for found in result.outputs) and not (result.partial and result.compared):
@@ -183,20 +184,15 @@ def _diverges(result):
 def _first(row, theirs):
     own = row.verdict == "diverges"
     fault = "by its own fault" if own else "with differences inherited from before it"
-    fault = f"by {LOADER}" if own and _by_loader(row) else fault
+    fault = "by the tolerance alone" if row.is_rounding else fault
     if own and row.isolated is None:
         fault = row.reason
     return (f"first at layer '{printable(row.path)}' ({printable(row.class_name)}), {fault}:"
             f" {gap_text(row.fault, theirs)}")
 
 
-def _by_loader(row):
-    return any(LOADER in words for words in row.causes)
-
-
 def _cause(row, theirs):
-    words = " or ".join(map(printable, row.causes))
-    return f"cause at '{printable(row.path)}': {theirs} gives what the layer gives with {words}"
+    return f"cause at '{printable(row.path)}': {theirs} gives what the layer gives with {printable(row.causes[0])}"
 
 
 def gap_text(found, theirs="Keras", ours="NumPy"):
@@ -211,16 +207,3 @@ def gap_text(found, theirs="Keras", ours="NumPy"):
     distance = abs(found.ours - found.theirs)
     by = f", apart by {difference_text(distance)}" if math.isfinite(distance) else ""
     return f"at [{index}] {ours} has {own}, {theirs} {value}{by}"
-
-
-def tolerance_text(result):
-    """Return the rule that the verdict follows, in words."""
-    given = result.tolerance
-    if given.rtol is not None and given.atol is not None:
-        bounds = f"rtol {given.rtol:g} and atol {given.atol:g}"
-    else:
-        rtol = f"{RTOL['float32']:g}" if given.rtol is None else f"{given.rtol:g}"
-        atol = f"{given.atol:g}" if given.atol is not None else (
-            f"{ATOL_OF_LARGEST['float32']:g} of the layer's largest value")
-        bounds = f"rtol {rtol} and atol {atol} (for float32; other dtypes have their own)"
-    return f"tolerance: |ours - theirs| <= atol + rtol * |theirs| with {bounds}"

@@ -1,6 +1,7 @@
 """What went wrong with a layer that diverges: the known mistakes, each tried on that layer alone.
 
-What is told is true of the other side: it gives what this layer gives *with* the mistake.
+What is told is true of the other side: it gives what this layer gives *with* the mistake. At most one is told, the one
+that leaves least of the difference, and none where rounding explains it, or where the mistake leaves much of it.
 """
 
 import copy
@@ -12,7 +13,8 @@ from weightscope.replaying.replay import calls_of
 from weightscope.verdict.gaps import Tolerance
 from weightscope.verdict.mistakes import mistakes
 
-MOST = 3  # causes that are told, where several give the same
+LEFT_OVER = 0.1  # the most of a difference that its cause may leave
+SURE = 0.01  # of what rounding may do: a mistake that leaves less is the one
 MOST_EXPLAINED = 3  # layers, of a batch
 
 
@@ -30,20 +32,23 @@ def with_causes(rows, sides, alone):
 
 
 def causes_of(layer, given, theirs, budget, others=()):
-    """Return the words for each mistake with which a call of a layer gives the other side's outputs, a few at most.
+    """Return a list of the words for the mistake with which a call gives the other side's outputs, or of none.
 
     ``given``: args, kwargs, masks and keyword masks of the call, in float64; ``theirs``: the other side's outputs;
     ``budget``: a function of ours and theirs to a Gap; ``others``: layers whose weights might have been taken.
     """
-    found = []
+    gap = budget(layer.run(*given)[0], theirs)
+    if gap is None or gap.within:
+        return []
+    best, told = LEFT_OVER * gap.used, []
     for words, change in mistakes(layer, others):
         ours = mistaken(layer, given, change)
         gap = None if ours is None else budget(ours, theirs)
-        if gap is not None and gap.within:
-            found.append(words)
-        if len(found) == MOST:
+        if gap is not None and gap.within and (gap.used < best or (not told and gap.used <= best)):
+            best, told = gap.used, [words]
+        if told and best < SURE:
             break
-    return found
+    return told
 
 
 def mistaken(layer, given, change):

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from weightscope.model.names import Shown, printable
+from weightscope.reference.meanings import Meaning
 from weightscope.verdict.finite import NotFinite
 from weightscope.verdict.gaps import Gap, Tolerance
 from weightscope.verdict.sources import Source
+from weightscope.verdict.tolerating import would_pass
 
 if TYPE_CHECKING:
     from weightscope.verdict.self_testing import Trial
@@ -24,12 +26,14 @@ class Difference(Shown):
     ``function``, ``isolated``, ``chained``: a Gap between ours and the reference's each, None where one of them has no
     value. ``function``: the layer alone, fed with what the reference fed it, and both in float64: is it the same
     function? ``isolated``: so fed too, the reference in the model's own dtypes. ``chained``: ours fed by ours.
-    ``source``: where the chained difference comes from, None for no difference. ``causes``: known mistakes with which
-    the layer gives the reference's values.
+    ``source``: where the chained difference comes from, None for no difference. ``causes``: the known mistake with
+    which the layer gives the reference's values, one or none. ``rounding``: where the layer misses a tolerance that was
+    given, the Gap by what rounding may do: within, where that explains it. ``meanings``: of a call that is misjudged,
+    a ``reference.meanings.Meaning`` for each thing that the reference takes otherwise.
 
     ``verdict``: agrees, diverges (its own fault), inherited (only the input was off), not finite (all that was compared
-    is NaN or infinite), not replayed, or not compared (the reference shows no value here); ``reason``: more words on
-    it, or "".
+    is NaN or infinite), misjudged (it is shown that the reference computes something else than the file means), not
+    replayed, or not compared (the reference shows no value here); ``reason``: more words on it, or "".
     """
 
     path: str
@@ -42,6 +46,13 @@ class Difference(Shown):
     function: Gap | None = None
     causes: tuple[str, ...] = ()
     source: Source | None = None
+    rounding: Gap | None = None
+    meanings: tuple[Meaning, ...] = ()
+
+    @property
+    def is_rounding(self) -> bool:
+        """Whether it misses a tolerance that was given, and rounding explains it."""
+        return self.verdict == "diverges" and self.rounding is not None and self.rounding.within
 
     @property
     def fault(self) -> Gap | None:
@@ -67,7 +78,7 @@ class Comparison(Shown):
     are no gap in the check; ``no_twin``: why nothing was asked in float64, "" where it was; ``trials``: a
     ``self_testing.Trial`` for each call whose check was checked, None where that was not asked for; ``not_finite``: a
     ``finite.NotFinite`` for each weight, input and output with NaN or infinities in it; ``allow_nonfinite``: whether
-    these count as agreement where both sides have them.
+    these count as agreement where both have them.
     """
 
     rows: list[Difference]
@@ -89,9 +100,9 @@ class Comparison(Shown):
     def verdict(self) -> str:
         """agrees; diverges; not finite, of weights or outputs; or unchecked.
 
-        Unchecked: not every layer could be compared, or a self-test found the check blind.
+        Unchecked: not every layer could be compared, a self-test found the check blind, or the reference is wrong.
         """
-        if self.first is not None or not all(gap.within for gap in self.outputs):
+        if self.first is not None or not (self.misjudged or all(gap.within for gap in self.outputs)):
             return "diverges"
         if self.broken:
             return "not finite"
@@ -125,6 +136,11 @@ class Comparison(Shown):
         return [(trial.path, trial.untried) for trial in self.trials if trial.untried] + alone
 
     @property
+    def would_pass(self) -> str:
+        """The options with which it would agree, where it misses only a tolerance that was given, else ""."""
+        return would_pass(self.rows, self.outputs, self.tolerance)
+
+    @property
     def unnoticed(self) -> list[tuple[str, str]]:
         """``(path, words)`` of every change that a self-test made and the verdict did not notice."""
         return [(trial.path, words) for trial in self.trials or () for words in trial.missed]
@@ -141,9 +157,17 @@ class Comparison(Shown):
         return [row for row in self.rows if row.verdict not in ("not compared", "not replayed")]
 
     @property
+    def misjudged(self) -> list[Difference]:
+        """The rows of calls of which the reference computes something else than the file means."""
+        return [row for row in self.rows if row.verdict == "misjudged"]
+
+    @property
     def first(self) -> Difference | None:
-        """The first row that diverges by itself, else the first whose inherited difference is too large, or None."""
-        for verdict in ("diverges", "inherited"):
+        """The first row that diverges by itself, else the first whose inherited difference is too large, or None.
+
+        What is inherited behind a call that is misjudged is none.
+        """
+        for verdict in ("diverges",) if self.misjudged else ("diverges", "inherited"):
             found = next((row for row in self.rows if row.verdict == verdict), None)
             if found is not None:
                 return found

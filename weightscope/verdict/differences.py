@@ -64,7 +64,15 @@ def _row(call, gaps, sides, alone):
     """Return the Difference of one call (its path, class and shape), as if all before it agreed."""
     function, deployed, chained = gaps
     verdict, reason = _verdict(call[0], gaps, sides, alone)
-    return Difference(*call, None if verdict == "not replayed" else chained, deployed, verdict, reason, function)
+    return Difference(*call, None if verdict == "not replayed" else chained, deployed, verdict, reason, function,
+                      rounding=_by_rounding(call[0], deployed, sides, alone))
+
+
+def _by_rounding(path, deployed, sides, alone):
+    """Return the Gap of a call by what rounding may do, where it misses a tolerance; None where that is not known."""
+    if deployed is None or deployed.within or deployed.budgeted or path not in (sides.budgets or {}):
+        return None
+    return sides.rule(path)(alone.missed[path], sides.theirs[path]) if path in alone.missed else None
 
 
 def _verdict(path, gaps, sides, alone):
@@ -87,9 +95,10 @@ def joined(parts):
 
 
 def _joined_row(rows):
-    order = ("agrees", "inherited", "not compared", "not replayed", "diverges")
+    order = ("agrees", "inherited", "not compared", "not replayed", "misjudged", "diverges")
     worst = max(rows, key=lambda row: order.index(row.verdict))
     return replace(worst, causes=next((row.causes for row in rows if row.causes), ()),
                    chained=worst_gap([row.chained for row in rows]),
                    isolated=worst_gap([row.isolated for row in rows]),
-                   function=worst_gap([row.function for row in rows]))
+                   function=worst_gap([row.function for row in rows]),
+                   rounding=worst_gap([row.rounding for row in rows]))

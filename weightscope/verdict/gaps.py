@@ -47,9 +47,14 @@ class Tolerance:
 
     def for_layer(self, path: str) -> Tolerance:
         """Return the Tolerance of the call at ``path``: that of the last name or pattern that fits it, or this one."""
+        found = self.of_layer(path)
+        return Tolerance(*found[1:]) if found else self
+
+    def of_layer(self, path: str) -> tuple[str, float | None, float | None] | None:
+        """Return the last ``(name, rtol, atol)`` of ``layers`` that fits the call at ``path``, None where none does."""
         names = (path, path.rpartition("/")[2].partition("#")[0])
         found = [own for own in self.layers if any(name == own[0] or fnmatchcase(name, own[0]) for name in names)]
-        return Tolerance(*found[-1][1:]) if found else self
+        return found[-1] if found else None
 
     def allowed(self, theirs: Array) -> tuple[Any, Any]:
         """Return a function to how far ours may be from ``theirs``, of a slice and of the sizes of the values in it."""
@@ -85,7 +90,8 @@ class Gap:
     tolerance; ``problem``: why they cannot be compared, where they cannot (other shapes); ``of_largest``: the largest
     difference as a share of the reference's largest number; ``overflows``: how many numbers are finite in ours and not
     in the reference's; ``dtype``: the shortest that its values came through, where a budget is for one;
-    ``not_finite``: how many numbers are NaN or infinite on either side.
+    ``not_finite``: how many numbers are NaN or infinite in ours or theirs; ``passes``: where a tolerance that was given
+    is missed, ``(rtol, atol)``: the least rtol with which its atol would do, and the least atol beside its rtol.
 
     The budget of a value is 4 · √k · u · magnitude: standard error analysis (Higham, 2002, chapter 3), and Higham and
     Mary (2019, doi.org/10.1137/18M1226312) for the square root; ``weightscope.verdict.budgets`` says what these are.
@@ -107,6 +113,7 @@ class Gap:
     overflows: int = 0
     dtype: str = ""
     not_finite: int = 0
+    passes: tuple[float, float] = (0.0, 0.0)
 
 
 def gap(ours, theirs, tolerance):
@@ -114,7 +121,27 @@ def gap(ours, theirs, tolerance):
 
     None among ``theirs`` is an output that the reference does not give.
     """
-    return _gap(ours, theirs, lambda _index, array: tolerance.allowed(array))
+    found = _gap(ours, theirs, lambda _index, array: tolerance.allowed(array))
+    if found is None or found.within or found.problem or not tolerance.is_given:
+        return found
+    pairs = [(np.asarray(one), np.asarray(other)) for one, other in zip(flatten(ours), flatten(theirs))
+             if other is not None]
+    return replace(found, passes=_most([_passing(one, other, *tolerance.of(other)) for one, other in pairs
+                                        if other.dtype.kind in "fiub"]))
+
+
+def _passing(ours, theirs, rtol, atol):
+    """Return the least rtol beside this atol, and the least atol beside this rtol, with which two arrays agree."""
+    with np.errstate(all="ignore"):
+        a, b = _alike(ours, theirs)
+        distance, size = np.abs(a - b).astype("float64"), np.abs(b).astype("float64")
+        distance = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0, np.where(np.isnan(distance), np.inf, distance))
+        share = np.where(distance <= atol, 0, np.where(size > 0, (distance - atol) / size, np.inf))
+        return float(share.max(initial=0)), float((distance - rtol * finite(size)).max(initial=0))
+
+
+def _most(pairs):
+    return (max((rtol for rtol, _ in pairs), default=0.0), max((atol for _, atol in pairs), default=0.0))
 
 
 def gap_in_budget(ours, theirs, budget, dtype=None, coarse=False):
@@ -267,4 +294,4 @@ def worst_gap(gaps):
                    ulps=max(found.ulps for found in gaps), overflows=sum(found.overflows for found in gaps),
                    of_largest=max(found.of_largest for found in gaps),
                    absolute=max(found.absolute for found in gaps), relative=max(found.relative for found in gaps),
-                   not_finite=sum(found.not_finite for found in gaps))
+                   not_finite=sum(found.not_finite for found in gaps), passes=_most([found.passes for found in gaps]))

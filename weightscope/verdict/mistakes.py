@@ -18,7 +18,6 @@ SLOPES = (0.0, 0.01, 0.1, 0.2, 0.3)
 ACTIVATIONS = ("linear", "relu", "relu6", "sigmoid", "hard_sigmoid", "hard_sigmoid_keras2", "tanh", "softplus",
                "softsign", "elu", "selu", "silu", "hard_silu", "gelu", "mish", "exponential", "softmax", "log_softmax")
 ENTRIES = []
-LOADER = "Keras' own loader"
 
 
 def entry(function):
@@ -42,19 +41,6 @@ def mistakes(layer, others=()):
         yield f"the weights of layer {other.name!r}", lambda whole, given, other=other: _replaced(whole, other)
     yield "its mask ignored", _without_masks
     yield "the batch's own statistics, as in training", _trained
-
-
-@entry
-def loaders_own(part):
-    """Change settings as Keras 3's own loader does: an .h5's list of axes, and how much LoRA counts."""
-    axis, rank, alpha = (getattr(part, name, None) for name in ("axis", "lora_rank", "lora_alpha"))
-    told = f"which {LOADER} makes of the file's"
-    if isinstance(axis, (list, tuple)):
-        yield (f"axis=-1, {told} axis={list(axis)} in an .h5; weightscope convert writes a .keras that it leaves alone",
-               _setting(axis=-1))
-    if rank and alpha not in (None, rank):
-        yield (f"lora_alpha={rank}, {told} lora_alpha={alpha:g}; weightscope convert writes a .keras with the product"
-               f" in the {part.adapted}", _setting(lora_alpha=rank))
 
 
 def part_of(layer, index):
@@ -209,6 +195,8 @@ def axis(part):
     """Work along another axis."""
     if isinstance(getattr(part, "axis", None), int):
         yield from ((f"axis={value}", _setting(axis=value)) for value in (-1, 1, 2, 3) if value != part.axis)
+    if isinstance(getattr(part, "axis", None), (list, tuple)):
+        yield "axis=-1", _setting(axis=-1)
     for setting, own in part.activations().items():
         if getattr(own, "name", "") == "softmax":
             yield f"{setting}=softmax along the axis before", _setting(**{

@@ -154,8 +154,8 @@ class _Trying:
 
     def _shaken(self, array, size=None):
         largest = np.abs(array[np.isfinite(array)]).max(initial=0) or 1.0
-        return array + (size or self._nudge()) * np.where(array == 0, largest, np.abs(array)) * np.resize(
-            SIGNS, array.shape)
+        size = (size or self._nudge()) * np.where(array == 0, largest, np.abs(array))
+        return array + np.where(np.isfinite(size), size, 0) * np.resize(SIGNS, array.shape)
 
     def _weight(self, place, array):
         """Change one weight as a whole, and some of its values."""

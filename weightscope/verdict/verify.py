@@ -23,6 +23,7 @@ from weightscope.verdict.causes import with_causes
 from weightscope.verdict.comparison import Comparison
 from weightscope.verdict.differences import differences_of, joined
 from weightscope.verdict.gaps import Tolerance
+from weightscope.verdict.misjudging import with_misjudged
 from weightscope.verdict.ours import Ours, States
 from weightscope.verdict.outputs import Outputs
 from weightscope.verdict.self_testing import trials_of
@@ -69,7 +70,7 @@ def verify(model: Model, inputs: Inputs | None = None, tolerance: Tolerance | No
         for batch in told(theirs.batches, progress):
             ours = Ours(model, batch, states)  # while Keras imports, loads and runs
             sides = held_together(ours, theirs.calls(), tolerance)
-            found.add(sides, judged_alone(sides, theirs.twin(), found.keeps))
+            found.add(sides, judged_alone(sides, theirs.twin(), found.keeps), getattr(theirs, "kind", None))
         predicted = theirs.predicted()
     return Comparison(
         found.differences(allow_nonfinite), found.output_gaps(predicted, tolerance), len(samples), tolerance,
@@ -91,9 +92,12 @@ class Found:
         self.rows, self.trials, self.keeps, self._outputs = [], None, self_test, Outputs()
         self._given_not_finite = [*finite.of_weights(model), *finite.of_inputs(model, samples.arrays)]
 
-    def add(self, sides, alone):
-        """Judge one batch; find the causes of the first faults of all, and try what would be noticed in the first."""
-        rows = differences_of(sides, alone)
+    def add(self, sides, alone, kind=None):
+        """Judge one batch; find the causes of the first faults of all, and try what would be noticed in the first.
+
+        ``kind``: which Keras the referee is, None for recorded values.
+        """
+        rows = with_misjudged(differences_of(sides, alone), sides, alone, kind)
         if self.keeps:
             self.trials, self.keeps = trials_of(rows, sides, alone), False
         explained = any(row.verdict == "diverges" for row in chain.from_iterable(self.rows))

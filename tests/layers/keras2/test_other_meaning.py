@@ -10,7 +10,6 @@ import weightscope
 from weightscope.dialects.translate import translate
 from weightscope.errors import NotReplayable, Unsupported
 from weightscope.model.structure import flatten
-from weightscope.reference.meanings import other_meanings
 
 K = pytest.importorskip("tf_keras")
 tf = pytest.importorskip("tensorflow")
@@ -86,8 +85,7 @@ def test_states_leave_a_sequence_its_mask(tmp_path):
         halves = L.Bidirectional(L.LSTM(3, return_sequences=True))(x, initial_state=[h, c, c, h])
         return [lstm(x, initial_state=[h, c], whole=True), L.GRU(3)(x, initial_state=h), halves]
 
-    opened = agree(TOKENS, graph, tmp_path, embed=True)
-    assert [line for line in other_meanings(opened) if "do not see the mask" in line]
+    agree(TOKENS, graph, tmp_path, embed=True)
 
 
 @pytest.mark.parametrize("form", ["h5", "keras"])
@@ -113,7 +111,6 @@ def test_the_other_half_runs_the_other_way(tmp_path):
                 L.Bidirectional(L.ConvLSTM1D(2, 2, **back))(L.Reshape((5, 3, 1))(x)), L.Bidirectional(L.LSTM(2))(x)]
 
     opened = agree(STEPS, graph, tmp_path)
-    assert [line for line in other_meanings(opened) if "both its halves backwards" in line]
     assert [note for note in opened.notes if "runs its other half forwards" in note]
 
 

@@ -66,8 +66,7 @@ class Operation(Layer):
 
     def apply(self, args, kwargs):
         """Call the function with the arguments of the call and the settings."""
-        with np.errstate(all="ignore"):  # an infinity or a NaN is a value to compare, as in Keras
-            return self.function(*args, **kwargs)
+        return self.function(*args, **kwargs)
 
     def _check_size(self, given):
         if self.shape_rule is None:
