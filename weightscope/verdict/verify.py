@@ -74,8 +74,7 @@ def verify(model: Model, inputs: Inputs | None = None, tolerance: Tolerance | No
         predicted = theirs.predicted()
     return Comparison(
         found.differences(allow_nonfinite), found.output_gaps(predicted, tolerance), len(samples), tolerance,
-        theirs.version,
-        [*model.notes, *theirs.notes, *meanings(own, model, samples.arrays), *filter(None, [samples.note])],
+        theirs.version, _notes(own, model, samples, theirs),
         partial=theirs.partial, no_twin=no_twin or theirs.no_twin, trials=found.trials,
         not_finite=found.not_finite(predicted), allow_nonfinite=allow_nonfinite)
 
@@ -117,6 +116,11 @@ class Found:
         """Return a NotFinite for each weight, input and output with such numbers, of ours or of ``predict``."""
         outputs = finite.of_outputs(self._model, self._inputs, self._outputs.ours(len(predicted)), predicted)
         return [*self._given_not_finite, *finite.with_origins(outputs, self.differences(), self._model)]
+
+
+def _notes(own, model, samples, theirs):
+    """Return what is to be known: of the file, the referee, what the file's own Keras meant, and the batches."""
+    return [*model.notes, *theirs.notes, *meanings(own, model, samples.arrays), *filter(None, [samples.note])]
 
 
 def _samples(model, inputs, batch_size, referee):
