@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from weightscope.model.names import Shown, printable
-from weightscope.reference.meanings import Meaning
 from weightscope.verdict.finite import NotFinite
 from weightscope.verdict.gaps import Gap, Tolerance
 from weightscope.verdict.sources import Source
 from weightscope.verdict.tolerating import would_pass
 
 if TYPE_CHECKING:
+    from weightscope.reference.meanings import Meaning
     from weightscope.verdict.self_testing import Trial
 
 
