@@ -8,9 +8,11 @@ import pytest
 
 from weightscope.errors import Unreadable, Unsafe, Unsupported
 from weightscope.opening.load import load
-from weightscope.replaying import input_files, inputs
-from weightscope.replaying.inputs import for_model, from_files, used_as
+from weightscope.replaying import input_files
+from weightscope.replaying.inputs import for_model, from_files
+from weightscope.replaying.lengths import SIZES
 from weightscope.replaying.replay import replay
+from weightscope.replaying.uses import used_as
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +50,7 @@ def _built(layers):
         "column": (column, layers.Dense(1)(column)),
         "byte": (byte, layers.Rescaling(1 / 255)(byte)),
         "text": (layers.Input((1,), dtype="string", name="text"),) * 2,
+        "complex": (layers.Input((1,), dtype="complex64", name="wave"),) * 2,
     }
 
 
@@ -198,7 +201,7 @@ def test_words_are_rows_of_the_table_and_some_samples_end_masked(models):
 
 
 def test_a_table_is_found_through_a_nested_model_and_a_reshape(models):
-    assert used_as(models["nested"], "words").table == 5
+    assert used_as(models["nested"], "words").wanted.rows == 5
     x, _ = for_model(models["nested"], samples=50)
     assert x.max() == 4
     assert not replay(models["nested"], x).missing
@@ -213,7 +216,7 @@ def test_masked_steps(models):
 def test_open_sizes_are_large_enough_for_the_pooling(models):
     x, _ = for_model(models["image"], samples=2)
     assert x.shape[0] == 2 and x.shape[3] == 3 and x.shape[1] == x.shape[2]
-    assert x.shape[1] in inputs.FREE_SIZES
+    assert x.shape[1] in SIZES
     assert replay(models["image"], x).output.shape == (2, 2)
     assert np.isfinite(replay(models["image"], x).output).all()
 
@@ -227,7 +230,7 @@ def test_kinds_and_batch_sizes(models):
 
 def test_what_cannot_be_made_up(models, tmp_path):
     with pytest.raises(Unsupported, match="give it with --input"):
-        for_model(models["text"])
+        for_model(models["complex"])
     models["one"].input_layers[0].batch_shape, kept = (None, 1 << 40), models["one"].input_layers[0].batch_shape
     with pytest.raises(Unsafe, match="would take"):
         for_model(models["one"])

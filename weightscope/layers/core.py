@@ -10,6 +10,7 @@ from weightscope.model.constants import revived
 from weightscope.model.layer import Layer, keras_layer
 from weightscope.model.structure import flatten_shapes, map_structure
 from weightscope.model.user_code import described
+from weightscope.model.wanted import Wanted
 
 
 @keras_layer
@@ -20,6 +21,9 @@ class Masking(Layer):
     formula = "y = x where any(x != mask_value), else 0"
     supports_masking = True
     mask_value: "float | int" = 0.0
+
+    def wanted(self):
+        return Wanted(masked=self.mask_value)
 
     def _kept(self, x):
         return np.any(x != x.dtype.type(self.mask_value), axis=-1)

@@ -6,6 +6,7 @@ from weightscope.errors import NotReplayable
 from weightscope.kernels.quantizing import from_groups, halves, whole_product
 from weightscope.layers.quantization import Quantized
 from weightscope.model.layer import Weight, keras_layer
+from weightscope.model.wanted import Wanted
 
 
 @keras_layer
@@ -37,6 +38,9 @@ class Embedding(Quantized):
 
     def shape(self, x):
         return *x, self.output_dim
+
+    def wanted(self):
+        return Wanted(rows=self.input_dim, masked=0 if self.mask_zero else None)
 
     @property
     def supports_masking(self):

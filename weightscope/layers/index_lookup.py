@@ -1,5 +1,6 @@
 """Keras' layers that look words or numbers up in a vocabulary: IntegerLookup, StringLookup and TextVectorization."""
 
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -8,6 +9,7 @@ from weightscope.kernels.categories import encode, encoded_shape
 from weightscope.kernels.hashing import buckets, each
 from weightscope.kernels.text import as_bytes, characters, ngrams, of_numbers, standardized
 from weightscope.model.layer import Layer, Weight, keras_layer
+from weightscope.model.wanted import Wanted
 
 NOWHERE = np.iinfo("int64").max  # an index that counts in no encoding: Keras' for masked tokens
 
@@ -110,6 +112,22 @@ class IndexLookup(Layer):
     def shape(self, x):
         return x if self.output_mode == "int" else encoded_shape(x, self.output_mode, self.depth)
 
+    def wanted(self):
+        if self.refusal():
+            return None
+        if self.invert:
+            return Wanted(rows=self._token_start + len(self.tokens))
+        known = tuple(map(self.plain, self.tokens))
+        return Wanted(values=known + self.unknown(known) * bool(self.num_oov_indices), masked=self.mask_token)
+
+    def plain(self, key):
+        """Return what a token is looked up by as it stands in the config."""
+        return key
+
+    def unknown(self, known):
+        """Return a tuple of one token that is not ``known``."""
+        raise NotImplementedError
+
     def forward(self, x):
         if self.invert:
             return self.tokens_of(np.asarray(x).astype("int64"))
@@ -163,6 +181,10 @@ class IntegerLookup(IndexLookup):
         """Return the token as a whole number."""
         return int(token)
 
+    def unknown(self, known):
+        """Return a tuple of one number that is not ``known``."""
+        return (max(known, default=0) + 1,)
+
     def _stored_tokens(self):
         return [int(line) for line in super()._stored_tokens()]
 
@@ -185,6 +207,14 @@ class StringLookup(IndexLookup):
     def key(self, token):
         """Return the token in UTF-8."""
         return str(token).encode()
+
+    def plain(self, key):
+        """Return the token as text."""
+        return key.decode()
+
+    def unknown(self, known):
+        """Return a tuple of one word that is not ``known``."""
+        return ("unknown" + max(known, key=len, default=""),)
 
     def as_keys(self, x):
         """Return text as an object array of bytes."""
@@ -250,6 +280,13 @@ class TextVectorization(Layer):
         if self.output_mode == "int":
             return x[0], length if self.output_sequence_length is None else self.output_sequence_length
         return self.parts["_lookup_layer"].shape((x[0], length))
+
+    def wanted(self):
+        found = self.parts["_lookup_layer"].wanted()
+        if found is None or self.split is None:
+            return found
+        between = " " if self.split == "whitespace" else ""
+        return replace(found, words=self.output_sequence_length or 0, between=between, masked=None)
 
     def forward(self, x):
         rows = self._token_rows(as_bytes(x))

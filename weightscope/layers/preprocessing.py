@@ -1,5 +1,7 @@
 """Keras' preprocessing layers for numbers and categories: scaling, binning, hashing, codes; and a row of layers."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from weightscope.errors import Unreadable
@@ -8,8 +10,10 @@ from weightscope.kernels.hashing import buckets, crossed
 from weightscope.kernels.text import as_bytes, of_numbers
 from weightscope.model.layer import Layer, Weight, keras_layer, layer_from
 from weightscope.model.structure import map_structure, snake_case
+from weightscope.model.wanted import Wanted
 
 EPSILON = 1e-7  # keras.config.epsilon()
+HASHED = 8  # different values for each bin, so that few bins stay empty
 
 
 class DataLayer(Layer):
@@ -62,6 +66,15 @@ class Normalization(DataLayer):
         scale = np.maximum(self.as_computed(np.sqrt(variance)), x.dtype.type(EPSILON))
         return mean + self.as_computed(x * scale) if self.invert else self.as_computed(x - mean) / scale
 
+    def wanted(self):
+        if self.invert:
+            return None
+        mean, variance = (np.asarray(given, "float64") for given in (
+            (self.weights["mean"].array, self.weights["variance"].array) if self.mean is None
+            else (self.mean, self.variance)))
+        scale = 1 / np.maximum(np.sqrt(variance), EPSILON)
+        return Wanted(scale=scale, offset=-mean * scale)
+
     def _along_axes(self, values, x):
         kept = sorted(axis % x.ndim for axis in self.axes)[len(self.axes) - values.ndim:]
         if any(values.shape[i] not in (1, x.shape[axis]) for i, axis in enumerate(kept)):
@@ -84,6 +97,12 @@ class Rescaling(DataLayer):
 
     def shape(self, x):
         return x
+
+    def wanted(self):
+        scale, offset = np.asarray(_plain(self.scale), "float64"), np.asarray(_plain(self.offset), "float64")
+        if not scale.all() or (abs(scale).min() >= 0.1 and abs(scale).max() <= 10 and abs(offset).max() <= 1):
+            return None
+        return Wanted(scale=scale, offset=offset, ends=(-1.0 if offset.min() < 0 else 0.0, 1.0))
 
 
 def _factor(value):
@@ -121,6 +140,12 @@ class Discretization(DataLayer):
         depth = len(self.bin_boundaries) + 1 if self.bin_boundaries else self.num_bins
         return x if self.output_mode == "int" else encoded_shape(x, self.output_mode, depth)
 
+    def wanted(self):
+        bounds = sorted(self.bin_boundaries)
+        step = (bounds[-1] - bounds[0]) / len(bounds) or 1.0
+        ends = [bounds[0] - step, *bounds, bounds[-1] + step]
+        return Wanted(values=tuple((low + high) / 2 for low, high in pairwise(ends)))
+
     def forward(self, x):
         bins = np.searchsorted(np.asarray(self.bin_boundaries, "float32"), x, side="right")
         if self.output_mode == "int":
@@ -141,6 +166,9 @@ class CategoryEncoding(DataLayer):
 
     def shape(self, x):
         return encoded_shape(x, self.output_mode, self.num_tokens)
+
+    def wanted(self):
+        return Wanted(rows=self.num_tokens)
 
     def forward(self, x, count_weights=None):
         encoded = encode(x.astype("int64"), self.output_mode, self.num_tokens, count_weights)
@@ -172,6 +200,9 @@ class Hashing(Layer):
         if self.output_mode == "int":
             return x
         return encoded_shape(x[:-1] if self._dropped(x) else x, self.output_mode, self.num_bins)
+
+    def wanted(self):
+        return Wanted(rows=HASHED * self.num_bins, masked=self.mask_value)
 
     def forward(self, x):
         x = x[..., 0] if self._dropped(x.shape) else x
@@ -209,6 +240,9 @@ class HashedCrossing(Layer):
     def shape(self, x):
         return x[0] if self.output_mode == "int" else encoded_shape(x[0], self.output_mode, self.num_bins)
 
+    def wanted(self):
+        return Wanted(rows=HASHED * self.num_bins)
+
     def forward(self, x):
         if any(column.dtype.kind in "bf" or column.shape != x[0].shape for column in x):
             raise ValueError("columns of text or of whole numbers, all of one shape, are crossed")
@@ -238,6 +272,10 @@ class Pipeline(Layer):
         for layer in self.parts.values():
             x = layer.output_shapes([x], {})
         return x
+
+    def wanted(self):
+        first = next(iter(self.parts.values()), None)
+        return None if first is None else first.wanted()
 
     def arguments(self, args, kwargs):
         """Leave out ``training``, which Keras sets to False in ``predict`` whatever the graph says."""

@@ -36,9 +36,12 @@ class Reshape(Layer):
 
     def shape(self, x):
         target = tuple(-1 if size is None else size for size in self.target_shape)
-        if -1 not in target or None in x[1:]:
+        if None in x[1:]:
             return x[0], *(None if size == -1 else size for size in target)
-        rest = math.prod(x[1:]) // math.prod(size for size in target if size != -1)
+        known = math.prod(size for size in target if size != -1)
+        rest, left = divmod(math.prod(x[1:]), max(known, 1))
+        if left or (-1 not in target and known != math.prod(x[1:])):
+            raise ValueError(f"{x[1:]} has another number of values than {self.target_shape}")
         return x[0], *(rest if size == -1 else size for size in target)
 
     def forward(self, x):

@@ -32,6 +32,7 @@ from weightscope.model.weight import Weight
 if TYPE_CHECKING:
     from weightscope.files.saved import Stored
     from weightscope.model.arrays import Array
+    from weightscope.model.wanted import Wanted
 
 LayerClass = TypeVar("LayerClass", bound="type[Layer]")
 
@@ -226,6 +227,10 @@ class Layer(Runs, Refuses, Shown):
             ``mask``: booleans (batch, steps), or None.
             """
             return mask
+
+    def wanted(self) -> Wanted | None:
+        """Return of which inputs all of its weights are reached, None where any will do: for what is made up."""
+        return None
 
     def learn(self, kept: Mapping[str, Stored]) -> bool:
         """Take from the arrays in the file what its config does not tell of this layer; return whether that is new.

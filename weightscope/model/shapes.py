@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from weightscope.errors import NotReplayable
+from weightscope.errors import NotReplayable, Unreadable
 from weightscope.model.graph import Ref
 from weightscope.model.structure import flatten, flatten_shapes, is_known, map_structure
 
@@ -37,20 +37,22 @@ class Shapes:
                 return True
         return False
 
-    def shapes(self, input_shapes=None, prefix=""):
+    def shapes(self, input_shapes=None, prefix="", refused=None):
         """Return ``{path: shape}`` of every node's output; None where no rule tells it.
 
-        ``input_shapes``: one shape for each input; without it, those of the InputLayers; ``prefix``: of paths.
+        ``input_shapes``: one shape for each input; without it, those of the InputLayers; ``prefix``: of paths;
+        ``refused``: a mapping that takes ``{path: reason}`` of the nodes whose rule refuses the shapes it is given, or
+        of whose output nothing would be left.
         """
         declared = [layer.batch_shape for layer in self.input_layers]
         given = dict(zip(flatten(self.inputs), input_shapes or declared))
         found = {}
         for node in self.nodes:
             known = node.path in given
-            found[prefix + node.path] = given[node.path] if known else self._node_shape(node, found, prefix)
+            found[prefix + node.path] = given[node.path] if known else self._node_shape(node, found, prefix, refused)
         return found
 
-    def _node_shape(self, node, found, prefix):
+    def _node_shape(self, node, found, prefix, refused):
         def shape_of(leaf):
             if not isinstance(leaf, Ref):
                 return leaf
@@ -59,16 +61,27 @@ class Shapes:
                 raise NotReplayable("unknown")
             return flatten_shapes(shape)[leaf.index]
 
+        path = prefix + node.path
         try:
             args, kwargs = map_structure(shape_of, node.args), map_structure(shape_of, node.kwargs)
             if isinstance(node.layer, Shapes):
-                inner = node.layer.shapes(flatten_shapes(args[0]), prefix + node.path + "/")
+                inner = node.layer.shapes(flatten_shapes(args[0]), path + "/", refused)
                 found.update(inner)
-                shape = node.layer.output_shape(inner, prefix + node.path + "/")
+                shape = node.layer.output_shape(inner, path + "/")
             else:
                 shape = node.layer.output_shapes(args, kwargs)
+                if refused is not None and is_known(shape) and _is_empty(shape):
+                    refused[path] = f"layer {path!r} would give {shape}"
             return shape if is_known(shape) else None
-        except (NotReplayable, ArithmeticError, ValueError, TypeError, IndexError, KeyError, AttributeError):
+        except (NotReplayable, ArithmeticError, ValueError, TypeError, IndexError, KeyError, AttributeError) as error:
+            # A NotReplayable with no cause says that nothing is known.
+            if refused is not None and (error.__cause__ or not isinstance(error, NotReplayable)):
+                refused[path] = f"layer {path!r} refuses: {error.__cause__ or error}"
+            return None
+        except Unreadable as error:
+            if refused is None:
+                raise
+            refused[path] = f"layer {path!r} refuses: {error}"
             return None
 
     def output_shape(self, shapes, prefix=""):
@@ -81,3 +94,7 @@ class Shapes:
     def shape(self, x):
         """Return the shapes of the outputs for those of the inputs, ``x``."""
         return self.output_shape(self.shapes(flatten_shapes(x)))
+
+
+def _is_empty(shape):
+    return any(size is not None and size <= 0 for leaf in flatten_shapes(shape) for size in leaf[1:])
