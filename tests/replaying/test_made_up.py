@@ -189,3 +189,13 @@ def test_what_one_sample_leaves_dark_the_next_one_shows(models):
 def test_verify_takes_them(name, models):
     result = weightscope.verify(models[name], for_model(models[name])[0])
     assert result, result
+
+
+def test_samples_are_chosen_that_leave_no_unit_dark(tmp_path):
+    model = one(keras.Input((1,)), L.Dense(3, activation="relu", name="units"), L.Dense(1))
+    kernel, bias = np.array([[1, 1, -1]], "float32"), np.array([0, -2, -1.8], "float32")
+    model.layers[1].set_weights([kernel, bias])
+    model.save(tmp_path / "model.keras")
+    opened = weightscope.load(tmp_path / "model.keras")
+    for seed in range(5):
+        assert (replay(opened, for_model(opened, seed=seed)[0])["units"] > 0).any(axis=0).all()

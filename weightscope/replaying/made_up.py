@@ -7,12 +7,13 @@ import numpy as np
 from weightscope.errors import Unsafe, Unsupported
 from weightscope.model.wanted import Wanted
 from weightscope.replaying.lengths import MOST_VALUES, concrete_shapes
+from weightscope.replaying.reaching import chosen, pool_size
 from weightscope.replaying.uses import used_as
 
 SMALL_WHOLE_NUMBERS = 10  # whole numbers nobody looks up are 0 … 9
 WORDS = ("one", "two", "three")  # of text that nobody looks up
 MOST_WORDS = 8  # of a text whose length nobody tells
-OPPOSITE = -1.5  # every second sample is so many times the one before: what is below 0 in one is above it in the other
+OPPOSITE = -0.8  # every second sample is so many times the one before: what is below 0 in one is above it in the other
 
 
 def random_inputs(model, seed, samples):
@@ -23,11 +24,12 @@ def random_inputs(model, seed, samples):
     masked steps. Raises Unsupported for inputs of a kind that cannot be made up, Unsafe for sizes that are too large.
     """
     shapes, reason = concrete_shapes(model, samples)
-    arrays = []
+    arrays, made = [], samples if reason else pool_size(model, shapes, samples)
     for index, (layer, shape) in enumerate(zip(model.input_layers, shapes)):
         _check_size(layer, shape)
-        arrays.append(_Made(layer, shape, used_as(model, layer.name), np.random.default_rng([seed, index])).array())
-    return arrays, reason
+        use, generator = used_as(model, layer.name), np.random.default_rng([seed, index])
+        arrays.append(_Made(layer, (made, *shape[1:]), use, generator).array())
+    return chosen(model, arrays, samples), reason
 
 
 def _check_size(layer, shape):

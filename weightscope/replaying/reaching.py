@@ -1,0 +1,48 @@
+"""Chooses, of made-up samples, those that leave the fewest values dark: 0 in all of them, as behind a relu."""
+
+import numpy as np
+
+from weightscope.model.structure import flatten
+from weightscope.replaying.replay import replay
+from weightscope.replaying.samples import is_stateful
+
+POOL = 8  # times as many samples as are wanted are made to choose from
+MOST_VALUES = 1 << 21  # that the pool makes on its way through the model: more is not worth the time
+
+
+def pool_size(model, shapes, samples):
+    """Return how many samples to make for so many of ``shapes`` to be chosen: as many where no choice is worth it."""
+    values = None if is_stateful(model) else model.values_of_sample(shapes)
+    return samples * POOL if values and values * samples * POOL <= MOST_VALUES else samples
+
+
+def chosen(model, arrays, samples):
+    """Return so many ``samples`` of inputs, a list of arrays: the first ones, or, from the last on, better ones.
+
+    Every other sample may have a meaning (``made_up``): so another comes from a place that is as even, or as odd.
+    """
+    count = len(arrays[0])
+    if count <= samples:
+        return arrays
+    bright = _bright(replay(model, arrays), count)
+    places = list(range(samples))
+    for place in reversed(places[1:]):
+        others = np.any([bright[i] for i in places if i != places[place]], axis=0)
+        gained = [np.count_nonzero(bright[i] & ~others) for i in range(count)]
+        candidates = [places[place], *(i for i in range(samples, count) if i % 2 == place % 2)]
+        places[place] = max(candidates, key=gained.__getitem__)
+    return [array[places] for array in arrays]
+
+
+def _bright(trace, count):
+    """Return which features of a Trace's outputs are not 0, (samples, features), of those that are in some sample.
+
+    A feature is a place on the last axis, at any step or pixel. None counts in samples of which an output is at its
+    ends, 0, 1 or -1, throughout, if that of others is not: what a weight adds there is lost.
+    """
+    leaves = [leaf for outputs in trace.values() for leaf in flatten(outputs)
+              if leaf.ndim > 1 and len(leaf) == count and leaf.dtype.kind in "fiu"]
+    between = [((leaf != 0) & (abs(leaf) != 1)).reshape(count, -1).any(axis=1) for leaf in leaves]
+    alive = np.all([np.ones(count, bool), *(found for found in between if found.any())], axis=0).reshape(-1, 1)
+    found = [(leaf != 0).any(axis=tuple(range(1, leaf.ndim - 1))) & alive for leaf in leaves]
+    return np.concatenate([np.zeros((count, 0), bool), *(leaf[:, ~leaf.all(axis=0)] for leaf in found)], axis=1)
