@@ -193,9 +193,19 @@ def test_verify_takes_them(name, models):
 
 def test_samples_are_chosen_that_leave_no_unit_dark(tmp_path):
     model = one(keras.Input((1,)), L.Dense(3, activation="relu", name="units"), L.Dense(1))
-    kernel, bias = np.array([[1, 1, -1]], "float32"), np.array([0, -2, -1.8], "float32")
+    kernel, bias = np.array([[1, 1, -1]], "float32"), np.array([0, -1.2, -1], "float32")
     model.layers[1].set_weights([kernel, bias])
     model.save(tmp_path / "model.keras")
     opened = weightscope.load(tmp_path / "model.keras")
     for seed in range(5):
         assert (replay(opened, for_model(opened, seed=seed)[0])["units"] > 0).any(axis=0).all()
+
+
+def test_what_a_damaged_file_wants_is_let_go(models):
+    for name, setting, wrong in (("bins", "bin_boundaries", [0.0, "x"]), ("bytes", "scale", [0.001] * 2),
+                                 ("numbers", "vocabulary", [1 << 70]), ("large", "input_dim", -3)):
+        model = weightscope.load(models[name].saved.path)
+        layer = next(layer for layer in model.layers if hasattr(layer, setting))
+        setattr(layer, setting, wrong)
+        x, _ = for_model(model)
+        assert len(x) == 4 and x.dtype == for_model(models[name])[0].dtype

@@ -27,4 +27,4 @@ class Wanted:
     @property
     def is_of_values(self):
         """Whether it says which values are to be there, not only which steps are left out."""
-        return bool(self.rows or self.values or self.scale is not None)
+        return bool((self.rows or 0) > 0 or self.values or self.scale is not None)

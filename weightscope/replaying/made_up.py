@@ -5,14 +5,16 @@ import math
 import numpy as np
 
 from weightscope.errors import Unsafe, Unsupported
+from weightscope.model.running import MISFITS
 from weightscope.model.wanted import Wanted
 from weightscope.replaying.lengths import MOST_VALUES, concrete_shapes
-from weightscope.replaying.reaching import chosen, pool_size
-from weightscope.replaying.uses import used_as
+from weightscope.replaying.reaching import chosen, times_to_choose_from
+from weightscope.replaying.uses import Use, used_as
 
 SMALL_WHOLE_NUMBERS = 10  # whole numbers nobody looks up are 0 … 9
 WORDS = ("one", "two", "three")  # of text that nobody looks up
-MOST_WORDS = 8  # of a text whose length nobody tells
+WORDS_OF_A_TEXT = 8  # whose length nobody tells
+MOST_WORDS = 1024
 OPPOSITE = -0.8  # every second sample is so many times the one before: what is below 0 in one is above it in the other
 
 
@@ -24,12 +26,21 @@ def random_inputs(model, seed, samples):
     masked steps. Raises Unsupported for inputs of a kind that cannot be made up, Unsafe for sizes that are too large.
     """
     shapes, reason = concrete_shapes(model, samples)
-    arrays, made = [], samples if reason else pool_size(model, shapes, samples)
-    for index, (layer, shape) in enumerate(zip(model.input_layers, shapes)):
+    uses = [used_as(model, layer.name) for layer in model.input_layers]
+    free = not reason and not any(use.is_table for use in uses)  # a table's rows are spread over just these samples
+    arrays, times = [], times_to_choose_from(model, shapes) if free else 1
+    for index, (layer, shape, use) in enumerate(zip(model.input_layers, shapes, uses)):
         _check_size(layer, shape)
-        use, generator = used_as(model, layer.name), np.random.default_rng([seed, index])
-        arrays.append(_Made(layer, (made, *shape[1:]), use, generator).array())
+        generator = np.random.default_rng([seed, index])
+        arrays.append(np.concatenate([_made(layer, shape, use, generator) for _ in range(times)]))
     return chosen(model, arrays, samples), reason
+
+
+def _made(layer, shape, use, generator):
+    try:
+        return _Made(layer, shape, use, generator).array()
+    except MISFITS:  # what a damaged file wants need not fit its inputs
+        return _Made(layer, shape, Use(), generator).array()
 
 
 def _check_size(layer, shape):
@@ -58,16 +69,12 @@ class _Made:
             return self._counted().astype(kind)
         counted = np.ones(self._shape, bool) if self._use.masked is None else self._counted()
         array = np.full(self._shape, 0 if self._use.masked is None else self._use.masked).astype(kind)
-        array[counted] = self._looked_up(kind, counted.sum()) if self._is_table else self._numbers(kind)[counted]
+        array[counted] = self._looked_up(kind, counted.sum()) if self._use.is_table else self._numbers(kind)[counted]
         return array
-
-    @property
-    def _is_table(self):
-        return bool(self._wanted.rows or self._wanted.values)
 
     def _counted(self):
         """Return which values count: in every second sample, or the only one, none of the steps at the end."""
-        axis = len(self._shape) - 1 if self._is_table or self._use.is_mask else 1
+        axis = len(self._shape) - 1 if self._use.is_table or self._use.is_mask else 1
         if len(self._shape) < 2 or self._shape[axis] < 2:
             return np.ones(self._shape, bool)
         lengths = np.full(self._shape[:axis], self._shape[axis])
@@ -117,7 +124,7 @@ class _Made:
         values = [str(value) for value in wanted.values or range(wanted.rows or 0)] or list(WORDS)
         if wanted.words is None:
             return self._tokens(values, self._shape)
-        words = self._tokens(values, (*self._shape, wanted.words or MOST_WORDS))
+        words = self._tokens(values, (*self._shape, min(wanted.words or WORDS_OF_A_TEXT, MOST_WORDS)))
         return np.array([wanted.between.join(filter(None, row)) for row in words.reshape(-1, words.shape[-1])]
                         ).reshape(self._shape)
 

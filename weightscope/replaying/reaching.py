@@ -6,14 +6,15 @@ from weightscope.model.structure import flatten
 from weightscope.replaying.replay import replay
 from weightscope.replaying.samples import is_stateful
 
-POOL = 8  # times as many samples as are wanted are made to choose from
-MOST_VALUES = 1 << 21  # that the pool makes on its way through the model: more is not worth the time
+TIMES = 8  # as many samples as are wanted are made, to choose from
+MOST_SAMPLES = 32
+MOST_VALUES = 1 << 21  # that all of these make on their way through the model: more is not worth the time
 
 
-def pool_size(model, shapes, samples):
-    """Return how many samples to make for so many of ``shapes`` to be chosen: as many where no choice is worth it."""
-    values = None if is_stateful(model) else model.values_of_sample(shapes)
-    return samples * POOL if values and values * samples * POOL <= MOST_VALUES else samples
+def times_to_choose_from(model, shapes):
+    """Return how many times as many samples as are wanted, of inputs of these ``shapes``, are worth a choice."""
+    values, samples = None if is_stateful(model) else model.values_of_sample(shapes), shapes[0][0]
+    return TIMES if values and samples <= MOST_SAMPLES and values * samples * TIMES <= MOST_VALUES else 1
 
 
 def chosen(model, arrays, samples):
@@ -29,7 +30,7 @@ def chosen(model, arrays, samples):
     for place in reversed(places[1:]):
         others = np.any([bright[i] for i in places if i != places[place]], axis=0)
         gained = [np.count_nonzero(bright[i] & ~others) for i in range(count)]
-        candidates = [places[place], *(i for i in range(samples, count) if i % 2 == place % 2)]
+        candidates = [places[place], *(i for i in range(samples, count) if i % samples % 2 == place % 2)]
         places[place] = max(candidates, key=gained.__getitem__)
     return [array[places] for array in arrays]
 

@@ -26,6 +26,11 @@ class Use:
     masked: object = None
     is_mask: bool = False
 
+    @property
+    def is_table(self):
+        """Whether it is looked up."""
+        return self.wanted is not None and self.wanted.scale is None
+
     def add(self, wanted):
         """Take what one layer wants."""
         if wanted.masked is not None:
