@@ -1,6 +1,6 @@
 """The child process of a reference, before and after it is told what to run."""
 
-import shutil
+import os
 import subprocess
 import sys
 import time
@@ -32,18 +32,28 @@ def test_it_ends_when_nobody_can_tell_it_anything_any_more():
         assert process.event() is None and "status 0" in process.last_words()
 
 
-def test_its_parent_may_be_killed():
-    code = ("from weightscope.reference.process import Process; import time\n"
-            "process = Process(); print(process._child.pid, process.folder, flush=True); time.sleep(60)")
-    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+@pytest.mark.parametrize("seconds", [0, 0.5, 2, 4, 7])
+def test_its_parent_may_be_killed(seconds, tmp_path):
+    """Whatever the child is at then, importing, loading or waiting, it ends, and the folder with it."""
+    code = ("import sys, time, numpy, weightscope; from weightscope.reference.process import Process\n"
+            "from weightscope.reference.choosing import Reference\n"
+            "process = Process(); print(process._child.pid, process.folder, flush=True)\n"
+            "model = weightscope.load('sample_models/xor.h5')\n"
+            "weightscope.verify(model, numpy.ones((2, 2)), against=Reference('keras', process=process))\n"
+            "time.sleep(60)")
+    root, environment = Path(__file__).parents[2], {**os.environ, "TMPDIR": str(tmp_path)}
+    environment["PYTHONPATH"] = str(root)
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=root,
+                              env=environment)
     pid, folder = parent.stdout.readline().split()
+    time.sleep(seconds)
     parent.kill()
     parent.wait()
     deadline = time.monotonic() + 120
-    while _is_running(pid):
+    while _is_running(pid) or Path(folder).exists():
         assert time.monotonic() < deadline
-        time.sleep(0.2)
-    shutil.rmtree(folder)  # nobody was left to do it
+        time.sleep(0.1)
+    assert not list(tmp_path.iterdir())
 
 
 def _is_running(pid):

@@ -11,7 +11,8 @@ from weightscope.model.names import printable
 @options.model_argument
 @to_file("The file to write: .keras, or .weights.h5 for the weights alone.", required=True)
 @options.inputs
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the random input used without --input.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True,
+              help="Of the random input used without --input.")
 @click.option("--unverified", is_flag=True, help="Write without holding the result against Keras 3.")
 @options.reading
 def command(model, reading, output, inputs, seed, unverified):

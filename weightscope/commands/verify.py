@@ -13,7 +13,8 @@ from weightscope.commands import options
 @options.inputs
 @options.reference("auto", " Or recorded values: an .npz (of weightscope record, or with arrays named after layers), an"
                            " .npy with the output, an HDF5 file with inputs, activations and outputs.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the random input used without --input.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True,
+              help="Of the random input used without --input.")
 @click.option("--samples", type=click.IntRange(min=1),
               help="How many random samples, without --input: 4, or whole batches of the size that the file says.")
 @options.batch_size

@@ -4,7 +4,10 @@ import gc
 import json
 import os
 import re
+import select
+import shutil
 import sys
+import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
@@ -28,12 +31,17 @@ _NOISE = re.compile(r'\x1b\[[0-9;]*m|File "[^"]*", line \d+, in \S+|defined at \
 MOST_FILES = 4  # with arrays that the parent has not read
 FEW = 4  # batches, for which compiling what makes them is not worth while
 MOST_UNTOLD = 4  # calls whose outputs are not yet written to one
+PARENT_ENDS = 50  # hundredths of a second that it may take
 _KINDS = {"keras": Keras3, "tf_keras": TfKeras}
 
 
-def main(folder):
-    """Serve one Run from its folder, when a line comes in: load, predict, then trace a batch for each further line."""
+def main(folder, parent=None):
+    """Serve one Run from its folder, when a line comes in: load, predict, then trace a batch for each further line.
+
+    ``parent``: the process that began this one, by number.
+    """
     folder, words = Path(folder), open(0, "rb", buffering=0, closefd=False)
+    Thread(target=_end_with_parent, args=(folder, int(parent or os.getppid())), daemon=True).start()
     keep_what_is_freed()
     gc.disable()  # what an import and a model make is there to stay: looking through it again and again costs a fifth
     voice = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -69,6 +77,21 @@ def main(folder):
     os._exit(0)  # while the parent still judges, and without taking down what ends anyway
 
 
+def _end_with_parent(folder, parent):
+    """Wait until nobody can tell us anything any more, and end; with the folder, where the parent cannot remove it."""
+    if not hasattr(select, "poll"):
+        return
+    poll = select.poll()
+    poll.register(0, 0)  # whatever is asked for, a hang-up is told
+    poll.poll()
+    for _ in range(PARENT_ENDS):  # its files are closed a moment before it is gone
+        if os.getppid() != parent:
+            shutil.rmtree(folder, ignore_errors=True)
+            break
+        time.sleep(0.01)
+    os._exit(0)
+
+
 def _import_ahead():
     """Import what either Keras begins with, while the parent reads the model."""
     if os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
@@ -79,12 +102,13 @@ def _import_ahead():
 def _own_objects(paths, functions):
     """Run the user's files, and return the classes and functions that they define by name, as Keras looks for them.
 
-    ``functions``: names, with their module, of functions that the user trusts; they are imported.
+    ``functions``: ``names``, with their module, of those that the user trusts, and the ``folder`` that they may be in.
     """
     modules = [run_file(path) for path in paths]
+    sys.path.append(functions["folder"])
     found = {name: thing for module in modules for name, thing in vars(module).items()
              if getattr(thing, "__module__", None) == module.__name__ and callable(thing)}
-    for module, name in (whole.rpartition(".")[::2] for whole in functions if "." in whole):
+    for module, name in (whole.rpartition(".")[::2] for whole in functions["names"] if "." in whole):
         found.setdefault(name, getattr(import_module(module), name))
     return found
 
@@ -259,4 +283,4 @@ class _Files:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

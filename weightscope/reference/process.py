@@ -15,8 +15,9 @@ from pathlib import Path
 class Process:
     """A child that imports TensorFlow at once, before it is told what to run. A context manager: leaving it ends it.
 
-    ``folder``: a temporary one, for a ``request.json`` and for arrays. The child ends when its standard input closes,
-    so it outlives nobody.
+    ``folder``: a temporary one, for a ``request.json``, for arrays, and for whatever else the child writes; it works in
+    there, so that no file beside the user's is taken for a module. The child ends when its standard input closes, so it
+    outlives nobody, and removes the folder of a parent that was killed.
     """
 
     def __init__(self):
@@ -24,11 +25,13 @@ class Process:
         self.folder = Path(self._temporary.name)
         self._log = open(self.folder / "log.txt", "wb")
         root = str(Path(__file__).resolve().parent.parent.parent)
+        path = [os.path.abspath(own) for own in os.environ.get("PYTHONPATH", "").split(os.pathsep) if own]
         environment = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", **os.environ,
-                       "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
+                       "PYTHONPATH": os.pathsep.join([root, *path]), "TMPDIR": str(self.folder)}
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "weightscope.reference.child", str(self.folder)], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=self._log, text=True, encoding="utf-8", env=environment)
+            [sys.executable, "-m", "weightscope.reference.child", str(self.folder), str(os.getpid())],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True, encoding="utf-8",
+            cwd=self.folder, env=environment)
 
     def tell(self, *words):
         """Say a line of words; to a child that has ended nothing is said."""

@@ -5,6 +5,7 @@ runs one batch ahead of what is judged.
 """
 
 import json
+import os
 from collections import defaultdict, deque
 from pathlib import Path
 
@@ -34,7 +35,7 @@ class Run:
                    "config": json.dumps(saved.config) if saved.keeps_weights_only else None,
                    "twin": reference.twin,
                    "custom_objects": [str(Path(path).resolve()) for path in reference.custom_objects],
-                   "functions": reference.functions}
+                   "functions": {"names": reference.functions, "folder": os.getcwd()}}
         self._kept, self._asks_twin = defaultdict(deque), reference.twin
         (folder / "request.json").write_text(json.dumps(request))
         process.tell("begin")

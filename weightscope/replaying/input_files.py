@@ -21,7 +21,8 @@ def arrays_in(path):
     """
     try:
         if not os.path.isfile(path):
-            raise Unreadable(f"{path}: there is no such file")
+            kind = "is a folder" if os.path.isdir(path) else "is a device or a pipe"
+            raise Unreadable(f"{path}: {kind if os.path.exists(path) else 'there is no such file'}")
         with open(path, "rb") as file:
             head = file.read(len(npy.MAGIC_PREFIX))
         if head == npy.MAGIC_PREFIX:
