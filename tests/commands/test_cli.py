@@ -124,6 +124,18 @@ def test_what_is_no_version_of_keras(shown, version):
     assert "is no version of Keras" in done.stderr
 
 
+@pytest.mark.parametrize(("given", "said"), [
+    (("--keras-version", "1.2.2"), "Keras 2.12 was the first to write"),
+    (("--keras-version", "2.4"), "not of Keras 2.4"),
+    (("--bind", "names"), "nothing to bind by names"),
+])
+def test_a_file_is_not_read_as_what_it_cannot_be(shown, given, said):
+    done = run("inspect", shown["small.keras"].path, *given)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert said in done.stderr
+    assert run("inspect", shown["small.keras"].path, "--keras-version", "2.15.0").returncode == 0
+
+
 @pytest.mark.parametrize("version", ["2", "2.15.0", "2.2.4-tf", "3.0.0rc1", "3.16.0.dev2026"])
 def test_versions_of_keras(shown, version):
     assert run("inspect", shown["small.h5"].path, "--keras-version", version).returncode == 0

@@ -18,8 +18,14 @@ layout = click.option("--format", "layout", type=click.Choice(list(FORMATS)), de
 color = click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True,
                      help="Colours in the terminal format; auto heeds NO_COLOR and FORCE_COLOR.")
 output = to_file("Write the report to FILE instead of stdout.")
-inputs = click.option("--input", "inputs", multiple=True, metavar="[NAME=]FILE",
-                      help="A .npy or .npz with the model's input; repeat it, by NAME, for several inputs.")
+
+
+def _inputs(required=False):
+    return click.option("--input", "inputs", multiple=True, metavar="[NAME=]FILE", required=required,
+                        help="A .npy or .npz with the model's input; repeat it, by NAME, for several inputs.")
+
+
+inputs, needed_inputs = _inputs(), _inputs(required=True)
 batch_size = click.option("--batch-size", type=click.IntRange(min=1),
                           help="Samples that are run at a time. Without it: what the file says, or else 32.")
 

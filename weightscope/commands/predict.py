@@ -9,7 +9,7 @@ from weightscope.model.names import printable
 
 @click.command("predict", short_help="Compute what predict returns, by NumPy alone.")
 @options.model_argument
-@options.inputs
+@options.needed_inputs
 @to_file("Save the output: .npy for one, .npz for several outputs of the model. Without it they are printed.")
 @options.batch_size
 @options.reading
@@ -22,8 +22,6 @@ def command(model, reading, inputs, output, batch_size):
 
     The arrays of an .npz are taken by the names of the model's inputs, or else in their order.
     """
-    if not inputs:
-        raise click.MissingParameter(param_type="option", param_hint="'--input'")
     from weightscope.opening.load import load
     from weightscope.replaying import inputs as given
     from weightscope.replaying.replay import predict

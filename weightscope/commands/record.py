@@ -9,7 +9,7 @@ from weightscope.model.names import printable
 
 @click.command("record", short_help="Keep what Keras gives at every layer, for verify --reference FILE.")
 @options.model_argument
-@options.inputs
+@options.needed_inputs
 @to_file("The .npz to write: inputs, every layer's output, what predict returns, versions, the model's hash.",
          required=True)
 @options.reference("auto")
@@ -23,8 +23,6 @@ def command(model, reading, inputs, output, reference, batch_size, trusted):
     verify MODEL --reference FILE then holds the NumPy replay against it, on a machine without Keras; a record of
     another model is refused. The file holds plain arrays, no pickles.
     """
-    if not inputs:
-        raise click.MissingParameter(param_type="option", param_hint="'--input'")
     if not output.endswith(".npz"):
         raise click.BadParameter("the name of the file should end in .npz", param_hint="'--output'")
     import numpy as np

@@ -1,5 +1,6 @@
 """From a path to a model: read the file, translate its config, build the layers, bind the arrays."""
 
+import re
 from os import PathLike
 
 from weightscope.dialects.translate import translate
@@ -14,6 +15,7 @@ from weightscope.model.user_code import is_of_user
 from weightscope.opening import binding, inferring
 from weightscope.opening.loose import Loose
 
+FIRST_ARCHIVE = [2, 12]  # the version of Keras that brought the .keras file
 
 def load(path: str | PathLike[str], architecture: str | PathLike[str] | None = None, keras_version: str | None = None,
          backend: str | None = None, bind: str | None = None) -> Model:
@@ -31,6 +33,7 @@ def load(path: str | PathLike[str], architecture: str | PathLike[str] | None = N
     try:
         if architecture is not None:
             saved.take_config(read_architecture(architecture))
+        _check_asked(saved, keras_version, bind)
         saved.keras_version, saved.backend = keras_version or saved.keras_version, backend or saved.backend
         saved.bind = bind
         return _model_of(saved)
@@ -38,6 +41,16 @@ def load(path: str | PathLike[str], architecture: str | PathLike[str] | None = N
         raise Unreadable(f"{path}: the layers of its config are nested too deeply") from None
     except WeightscopeError as error:
         raise type(error)(f"{path}: {error}") from error
+
+
+def _check_asked(saved, keras_version, bind):
+    """Raise Unreadable for a file that cannot be what it is to be read as."""
+    asked = [int(part) for part in re.findall(r"\d+", str(keras_version or ""))[:2]]
+    if asked and asked < FIRST_ARCHIVE[:len(asked)] and saved.format in ("keras archive", "keras folder"):
+        raise Unreadable(f"is a .keras, which Keras 2.12 was the first to write: it is not of Keras {keras_version}")
+    if bind and saved.order is None:
+        raise Unreadable(f"its arrays have one place each, so there is nothing to bind by {bind}: that is for a legacy .h5,"
+                         " whose arrays have an order, and names")
 
 
 def _model_of(saved):
