@@ -21,7 +21,7 @@ from weightscope.model.structure import flatten_shapes, is_shape
 # Settings that only Keras 2 took, or whose value Keras 3 works out for itself.
 _DROPPED = {"implementation", "fused", "renorm_clipping", "renorm_momentum", "input_length", "virtual_batch_size",
             "adjustment", "sparse", "input_shape", "kernel_order", "kernel_flipped", "seed", "masked_beside_states",
-            "keeps_masks"}
+            "keeps_masks", "adds_plainly"}
 # Settings that a class of Keras 3 does not take, though files of Keras 2 may have them.
 _NOT_TAKEN = {"SpatialDropout1D": {"noise_shape", "data_format"}, "SpatialDropout2D": {"noise_shape"},
               "SpatialDropout3D": {"noise_shape"}, "Cropping1D": {"data_format"}, "UpSampling1D": {"data_format"},
@@ -35,7 +35,7 @@ _SAME = {"SyncBatchNormalization": "BatchNormalization", "CuDNNLSTM": "LSTM", "C
          "RandomHeight": "Identity", "RandomWidth": "Identity"}
 _KEPT = {"Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose", "SeparableConv2D", "LSTM", "GRU", "ConvLSTM2D",
          "Softmax", "MultiHeadAttention", "TimeDistributed", "Add", "Subtract", "Multiply", "Average", "Maximum",
-         "Minimum", "Concatenate", "Identity", "Rescaling", "Normalization"}
+         "Minimum", "Concatenate", "Identity", "Rescaling", "Normalization", "EinsumDense"}
 
 
 class Rewriter:

@@ -12,12 +12,14 @@ _DROPPED = {
 }
 _USUAL = {"time_major": False, "groups": 1, "renorm": False, "interpolation": "nearest", "align_corners": False}
 _RECURRENT = {"LSTM", "GRU", "SimpleRNN", "RNN"}
-_OTHER_MEANING = {  # in what they make of masks
+_OTHER_MEANING = {  # in what they make of masks, or of a bias
     "Softmax", "MultiHeadAttention", "TimeDistributed", "Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum",
-    "Concatenate", "Identity", "Rescaling", "Normalization",
+    "Concatenate", "Identity", "Rescaling", "Normalization", "EinsumDense",
 }
 _ACTIVATIONS = ("activation", "recurrent_activation")
 _WITH_GROUPS = {"Conv1D", "Conv2D", "Conv3D"}
+_CONVOLUTIONS = _WITH_GROUPS | {"Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose", "DepthwiseConv1D",
+                                "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"}
 
 
 def layer(found, backend, notes):
@@ -58,6 +60,8 @@ def _settings(class_name, config):
         config["axis"] = config["axis"][0]
     if class_name.startswith("Depthwise"):
         config.pop("filters", None)
+    if config.get("data_format") == "channels_first" and class_name in _CONVOLUTIONS:
+        config["adds_plainly"] = True
     return {key: _plain(value) for key, value in config.items()}
 
 

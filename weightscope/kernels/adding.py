@@ -13,9 +13,9 @@ def bias_axis(shape, added):
     return next((axis for axis in (-1, 1) if shape[axis] == long[0]), None)
 
 
-def added(x, y):
-    """Return x + y as ``keras.ops.add`` does, for arrays of shapes that broadcast."""
-    axis = bias_axis(x.shape, y.shape)
+def added(x, y, plainly=False):
+    """Return x + y as ``keras.ops.add`` does, for arrays of shapes that broadcast; ``plainly``: as NumPy does."""
+    axis = None if plainly else bias_axis(x.shape, y.shape)
     if axis is None:
         return x + y
     return x + (y.reshape(-1) if axis == -1 else y.reshape(-1, *(1,) * (x.ndim - 2)))

@@ -136,12 +136,13 @@ class MultiHead(Layer):
 
     packs_inputs = False  # whether int4 kernels are packed along their inputs
     calls_bare = False  # whether the dense layers are called as if they were not quantized
+    adds_plainly = False  # whether biases lie along their own axes, whatever the others' sizes
 
     def projection(self, name, words, columns, contracted=1, activation="linear"):
         """Return one dense layer of this attention layer, with its dtype; ``columns``: the sizes that it makes."""
         return self.sub_layer(Projection, name=name, words=words, columns=columns, contracted=contracted,
                               use_bias=self.use_bias, activation=activation, packs_inputs=self.packs_inputs,
-                              called_bare=self.calls_bare)
+                              called_bare=self.calls_bare, adds_plainly=self.adds_plainly)
 
     @property
     def rounds_to(self):

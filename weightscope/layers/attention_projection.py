@@ -23,6 +23,7 @@ class Projection(QuantizedKernel):
     use_bias: bool = True
     packs_inputs: bool = False
     called_bare: bool = False
+    adds_plainly: bool = False
     bias_first: bool = False
     free: int = 2  # axes of the input that are not summed over: the scale of int8 lies as the output does
 
@@ -82,7 +83,7 @@ class Projection(QuantizedKernel):
         work = working_dtype(x)
         if not self.mode or self.called_bare:
             y = self._contracted(x.astype(work, copy=False), weights["kernel"].astype(work, copy=False))
-            y = y if bias is None else added(y, bias)
+            y = y if bias is None else added(y, bias, self.adds_plainly)
         else:
             y = self.with_bias(self.product(x, self._contracted, tuple(range(-self.contracted, 0)), **weights), bias)
         return self.activation(y).astype(x.dtype, copy=False)

@@ -20,6 +20,7 @@ class Windowed(Spatial):
     dilation_rate: PerAxis = 1
     activation: Activation = "linear"
     use_bias: bool = True
+    adds_plainly: bool = False  # a dialect's word: Keras 2 adds a bias to the channels, wherever they are
 
     def windows(self, x):
         """Return how many windows lie along each axis of space of a shape."""
@@ -30,7 +31,8 @@ class Windowed(Spatial):
         if bias is not None:
             # With channels_first, an output as wide as it has filters gets its bias along the width.
             turned = (len(y), y.shape[-1], *y.shape[1:-1])
-            astray = self.channels_first and not self.fuses_bias and bias_axis(turned, bias.shape) == -1
+            led = self.channels_first and not (self.fuses_bias or self.adds_plainly)
+            astray = led and bias_axis(turned, bias.shape) == -1
             y += bias[:, None] if astray else bias
         return self.activation(y)
 

@@ -54,7 +54,7 @@ def _keras2():
     _other_in_keras2(_WITH_PARTS | _UNMASKED)
 
 
-_WITH_PARTS = {"Softmax", "MultiHeadAttention", "TimeDistributed", "BatchNormalization"}
+_WITH_PARTS = {"Softmax", "MultiHeadAttention", "TimeDistributed", "BatchNormalization", "EinsumDense"}
 _UNMASKED = {"Identity", "Rescaling", "Normalization"}
 
 

@@ -62,10 +62,15 @@ class Summing(Merge):
     """The base of sums, which Keras makes otherwise where a whole input, its batch too, has one axis longer than 1."""
 
     rounding = "products"
+    adds_plainly = False  # whether as NumPy does, whatever the axes are
 
     def mixes_samples(self, x):
         """Tell whether an input may be taken for a bias, going by the shapes of one sample each."""
-        return any(shape != x[0] and sum(n > 1 for n in shape) < 2 for shape in x[1:])
+        return not self.adds_plainly and any(shape != x[0] and sum(n > 1 for n in shape) < 2 for shape in x[1:])
+
+    def total(self, x):
+        """Return the sum of all arrays."""
+        return functools.reduce(functools.partial(added, plainly=self.adds_plainly), x)
 
 
 @keras_layer
@@ -75,7 +80,7 @@ class Add(Summing):
     formula = "y = x₁ + x₂ + …"
 
     def merge(self, x, masks):
-        return functools.reduce(added, x)
+        return self.total(x)
 
 
 @keras_layer
@@ -112,7 +117,7 @@ class Average(Summing):
     formula = "y = (x₁ + x₂ + …) / number of inputs"
 
     def merge(self, x, masks):
-        total = functools.reduce(added, x)
+        total = self.total(x)
         # Numbers of one or two bytes are divided in float32, longer ones in float64, as TensorFlow divides.
         return total / total.dtype.type(len(x)) if total.dtype.kind == "f" else np.divide(
             total, len(x), dtype="float32" if total.dtype.itemsize < 4 else "float64")

@@ -204,11 +204,12 @@ class QuantizedKernel(Quantized):
 
     ``packs_inputs``: whether int4 numbers are packed along the inputs, as before Keras 3.14; their inputs are then
     quantized, and divided by one scale to a unit, as for int8. ``bias_first``: whether a .keras has the bias before the
-    kernel, as before Keras 3.2.
+    kernel, as before Keras 3.2. ``adds_plainly``: whether the bias lies along its own axes, as in Keras 2.
     """
 
     packs_inputs = False
     bias_first = False
+    adds_plainly = False
 
     def saved_order(self):
         """Return the weights as a .keras file numbers them."""
@@ -265,4 +266,4 @@ class QuantizedKernel(Quantized):
             return y
         if self.mode == "float8" and self.compute_dtype == "float32":
             bias = self.as_computed(bias, "bfloat16")  # Keras' way to a fused operation, on any device
-        return added(y, bias)
+        return added(y, bias, self.adds_plainly)

@@ -10,9 +10,11 @@ from types import MethodType
 
 from weightscope.kernels.windows import BEFORE
 from weightscope.layers import normalization
+from weightscope.layers.merging import Summing
 from weightscope.model.formula import Activation
 from weightscope.model.layer import Layer
 from weightscope.model.model import Model
+from weightscope.model.structure import flatten_shapes
 from weightscope.opening import legacy_order
 
 LEGACY = "legacy h5 model"
@@ -124,6 +126,41 @@ def _with_others_arrays(model, layer, copied):
                 part.weights[name] = found[id(weight)]
 
 
+def _leads_bias(part):
+    """Tell whether a layer has a bias with one long axis, and that is not its last."""
+    bias = part.weights.get("bias") if part.class_name == "EinsumDense" and part.adds_plainly else None
+    long = [axis for axis, n in enumerate(bias.shape) if n > 1] if bias is not None and bias.shape else []
+    return len(long) == 1 and long[0] < len(bias.shape) - 1
+
+
+def _merges_shapes(model, part):
+    """Tell whether a layer adds an input that has at most one long axis to one of another shape."""
+    if not (isinstance(part, Summing) and part.adds_plainly):
+        return False
+    return any(shape[1:] != shapes[0][1:] and sum(n != 1 for n in shape[1:]) < 2
+               for shapes in _shapes_given(model, part) for shape in shapes[1:])
+
+
+def _shapes_given(model, layer):
+    """Yield the shapes, as far as they are known, that each call of a layer in a model, or in one inside it, takes."""
+    for inner in filter(lambda part: isinstance(part, Model), model.with_parts()):
+        nodes = [node for node in inner.nodes if node.layer is layer]
+        known = inner.shapes() if nodes else {}
+        for node in nodes:
+            refs = [ref for ref in node.refs if known.get(ref.node) is not None]
+            yield [flatten_shapes(known[ref.node])[ref.index] for ref in refs]
+
+
+def _adds_otherwise(model, layer):
+    return any(_leads_bias(part) or _merges_shapes(model, part) for part in layer.with_parts())
+
+
+def _along_the_last_axis(_, __, copied):
+    for part in copied.with_parts():
+        if getattr(part, "adds_plainly", False):
+            part.adds_plainly = False
+
+
 # Keras 3, of its own .h5.
 
 def _axes(model, part):
@@ -168,6 +205,9 @@ MEANINGS = (
             "takes the moving mean and variance in predict", ASK, _is_by_the_batch, _by_what_was_seen),
     Meaning("an .h5 of Keras 1 or 2 with frozen layers in a nested model", "arrays in the order of its own flags",
             ("keras",), "takes them in another order, and exchanges some", CONVERT, _is_exchanged, _with_others_arrays),
+    Meaning("sums and biases with one axis longer than 1, in a file of Keras 1 or 2", "each along its own axis",
+            ("keras",), "adds such a thing along the last axis, or axis 1, where the lengths match", ASK,
+            _adds_otherwise, _along_the_last_axis),
     AXES,
     LORA,
 )

@@ -176,3 +176,19 @@ def test_what_keras_3_computes_otherwise_is_not_converted(tmp_path):
     assert weightscope.convert(opened, unmasked).agrees
     siblings = agree(TOKENS, lambda x: [L.MultiHeadAttention(2, 4)(x, x) for _ in "ab"], tmp_path, embed=True)
     assert not weightscope.convert(siblings, TOKENS).agrees
+
+
+def test_a_bias_lies_along_its_own_axes(tmp_path):
+    """Where Keras 3 lays what has one long axis along the last axis of that length, or along the second."""
+    x = RNG.normal(size=(1, 4, 4)).astype("float32")
+
+    def graph(x):
+        column = L.Dense(1)(x)
+        return [L.Add()([x, column]), L.Average()([x, column, x]), x + column,
+                L.EinsumDense("abc,cd->abd", output_shape=(4, 4), bias_axes="b")(x),
+                L.MultiHeadAttention(4, 1)(x, x), L.MultiHeadAttention(1, 4)(x, x)]
+
+    opened = agree(x, graph, tmp_path)
+    assert [line for line in other_meanings(opened) if line.startswith("sums and biases")]
+    assert weightscope.verify(opened, x)
+    assert not weightscope.convert(opened, x).agrees

@@ -27,6 +27,8 @@ class OfMasks:
 class Add(OfMasks, merging.Add):
     """The sum of the inputs."""
 
+    adds_plainly = True
+
 
 @keras_layer
 class Subtract(OfMasks, merging.Subtract):
@@ -41,6 +43,8 @@ class Multiply(OfMasks, merging.Multiply):
 @keras_layer
 class Average(OfMasks, merging.Average):
     """The mean of the inputs."""
+
+    adds_plainly = True
 
 
 @keras_layer

@@ -3,7 +3,7 @@
 import numpy as np
 
 from weightscope.kernels.convolve import working_dtype
-from weightscope.layers import activations, attention, normalization, rnn_wrappers
+from weightscope.layers import activations, attention, core_dense, normalization, rnn_wrappers
 from weightscope.model.layer import keras_layer
 from weightscope.model.model import Model
 from weightscope.model.structure import flatten
@@ -23,6 +23,15 @@ class MultiHeadAttention(attention.MultiHeadAttention):
     layout = "keras2"
     zero_masked = False
     keeps_masks = True
+    adds_plainly = True
+
+
+@keras_layer
+class EinsumDense(core_dense.EinsumDense):
+    """A dense layer whose sum runs as an Einstein equation says; its bias lies along its own axes."""
+
+    layout = "keras2"
+    adds_plainly = True
 
 
 @keras_layer
