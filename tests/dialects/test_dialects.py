@@ -252,3 +252,19 @@ def test_an_operation_is_not_the_layer_of_its_name():
     found, notes = behind_masks("Add", {}, "3.3.3")  # in an .h5, where no module tells, layers say if they train
     assert "layout" not in found
     assert not notes
+
+
+@pytest.mark.parametrize(("call", "told"), [(0, True), (1, False)])
+def test_the_later_calls_of_a_shared_layer(call, told):
+    """Keras 3.2 wrote them as the first wherever a layer reads them, and as they are among the outputs."""
+    def reads(*calls):
+        return [{"args": [{"class_name": "__keras_tensor__", "config": {"keras_history": call}}]} for call in calls]
+
+    layers = [{"class_name": "InputLayer", "name": "x", "config": {"name": "x"}, "inbound_nodes": []},
+              {"class_name": "Dense", "name": "d", "config": {"name": "d", "trainable": True},
+               "inbound_nodes": reads(["x", 0, 0], ["x", 0, 0])}]
+    config = {"class_name": "Functional", "config": {
+        "name": "m", "layers": layers, "input_layers": [["x", 0, 0]], "output_layers": [["d", call, 0]]}}
+    assert [line for line in translate(config, "3.2.1")[1] if "reads its first call" in line] == [
+        "what reads layer 'd' reads its first call: so Keras loads it, whichever was meant"] * told
+    assert not translate(config, "3.3.3")[1] and not translate(config, "3.1.1")[1]

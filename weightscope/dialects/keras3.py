@@ -159,6 +159,11 @@ def _int8_order(found, class_name, version, notes):
     return _quantized(found, class_name, "int8", "bias_first")
 
 
+def _int8_columns(found, class_name, version, notes):
+    """Before 3.3 an Embedding that was quantized to int8 had a scale for each column, not for each row."""
+    return _of_ours(found) if class_name == "Embedding" and "int8_from" in _policy(found["config"]) else found
+
+
 def _int4_packing(found, class_name, version, notes):
     """Before 3.14 the kernels of int4 were packed along their inputs, with one scale to a unit."""
     if class_name in _ATTENTION and version >= (3, 11):
@@ -200,6 +205,20 @@ def _spare(found, class_name, version, notes):
     return found
 
 
+def _first_calls(found, class_name, version, notes):
+    """In 3.2 whatever reads a later call of a shared layer was written as a reader of the first."""
+    config = found["config"]
+    layers = config.get("layers") if class_name == "Functional" and version >= (3, 2) else None
+    ends = str(config.get("output_layers"))
+    for layer in filter(lambda one: isinstance(one, dict), layers or ()):
+        nodes = layer.get("inbound_nodes")
+        calls = range(1, len(nodes) if isinstance(nodes, list) else 0)
+        if not all(f"['{layer.get('name')}', {call}, " in ends for call in calls):
+            notes[f"what reads layer {layer.get('name')!r} reads its first call: so Keras loads it, whichever was meant"
+                  ] = True
+    return found
+
+
 def _with_home(found):
     """An .h5 names no modules: what has no flag that tells whether it trains is an operation, and not a layer."""
     told = {"module", "registered_name", "layout"} & found.keys() or {"trainable", "layers"} & found["config"].keys()
@@ -211,7 +230,7 @@ def _with_home(found):
 _OF_OPERATIONS = (_take, _squared, _cast)
 _ABOUT_MASKS = (_masked_rows, _kept_masks, _lost_masks)
 _CHANGES = (
-    ((3, 2), _int8_order), ((3, 3), _take), ((3, 4), _one_hot), ((3, 4), _lost_masks), ((3, 7), _squared),
-    ((3, 8), _random_crop), ((3, 8), _bare_calls), ((3, 8), _kept_masks), ((3, 10), _cast), ((3, 10), _masked_rows),
-    ((3, 12), _discretization), ((3, 14), _int4_packing), (ANY, _spare),
+    ((3, 2), _int8_order), ((3, 3), _int8_columns), ((3, 3), _first_calls), ((3, 3), _take), ((3, 4), _one_hot),
+    ((3, 4), _lost_masks), ((3, 7), _squared), ((3, 8), _random_crop), ((3, 8), _bare_calls), ((3, 8), _kept_masks),
+    ((3, 10), _cast), ((3, 10), _masked_rows), ((3, 12), _discretization), ((3, 14), _int4_packing), (ANY, _spare),
 )

@@ -55,14 +55,18 @@ class Embedding(Quantized):
             raise NotReplayable(f"layer {self.name!r}: an index lies outside 0 … {len(embeddings) - 1}")
         if not self.whole:
             return embeddings[indices]
-        rows, scale = embeddings[indices], beside["embeddings_scale"][indices]
+        rows, scale = embeddings[indices], self.scale_of(indices, beside["embeddings_scale"])
         rows = halves(rows, self.output_dim) if self.mode == "int4" else rows
         if self.grouped:
             zero = beside["embeddings_zero"][indices]
             y = from_groups(rows, scale, zero, beside["g_idx"], self.as_computed, axis=-1)
         else:
-            y = self.as_computed(rows.astype(scale.dtype) / scale[..., None])
+            y = self.as_computed(rows.astype(scale.dtype) / scale)
         return y + beside["lora"][indices] if "lora" in beside else y
+
+    def scale_of(self, indices, scale):
+        """Return the scale of the rows that are looked up, for each of their values or for groups of them."""
+        return scale[indices] if self.grouped else scale[indices][..., None]
 
     @property
     def rounding(self):

@@ -1,7 +1,7 @@
 """Dense layers whose quantized arrays an older Keras 3 kept otherwise."""
 
 from weightscope.kernels.quantizing import halves
-from weightscope.layers import core_dense
+from weightscope.layers import core_dense, core_embedding
 from weightscope.layers.quantization import QuantizedKernel
 from weightscope.model.layer import keras_layer
 
@@ -28,6 +28,19 @@ class Dense(KeptOtherwise, core_dense.Dense):
         given = self.build_config.get("input_shape")
         packed = self.mode == "int4" and self.packs_inputs and given
         return (given[-1], self.units) if packed else super().adapted_shape()
+
+
+@keras_layer
+class Embedding(core_embedding.Embedding):
+    """Looks up a row of the table for each whole number of the input; int8 has one scale to a column (3.2)."""
+
+    layout = "keras3"
+
+    def table_specs(self):
+        yield from self.quantized_specs("embeddings", "input_dim output_dim", "", "output_dim")
+
+    def scale_of(self, indices, scale):
+        return scale
 
 
 @keras_layer
