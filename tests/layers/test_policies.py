@@ -105,6 +105,28 @@ def test_verify_holds_pure_policies(policy, under, tmp_path):
     assert found.outputs[0].values == 10
 
 
+def test_operations_round_to_bfloat16(tmp_path):
+    x = keras.Input((5,))
+    short, ops = keras.layers.Permute((1,), dtype="mixed_bfloat16")(x[:, :4]), keras.ops
+    found = [short * 1.7 + 0.3, short / 3, ops.mean(short, axis=-1), ops.softmax(short), ops.max(short, keepdims=True),
+             ops.cast(x, "bfloat16"), ops.cast(x, "bfloat16") * 1.7, ops.where(short > 0, short * 0.3, 0.0),
+             ops.concatenate([short, short], axis=-1), ops.zeros_like(x, dtype="bfloat16"), ops.sum(short * 1.1),
+             ops.cast(short, "float32") * 1.7, short + ops.cast(x[:, :4], "float16"), ops.argmax(short),
+             short * x[:, 1:], keras.layers.ReLU(dtype="float32")(short) * 1.7, ops.relu(short) * 1.7,
+             keras.layers.Dropout(0.5, dtype="mixed_bfloat16")(short) * 1.7]
+    keras.Model(x, found).save(tmp_path / "model.keras")
+    given = np.random.default_rng(0).normal(size=(7, 5)).astype("float32")
+    theirs = keras.saving.load_model(tmp_path / "model.keras")(given)
+    opened = weightscope.load(tmp_path / "model.keras")
+    for ours, their, tensor in zip(weightscope.predict(opened, given), theirs, found, strict=True):
+        short = keras.backend.standardize_dtype(their.dtype) == "bfloat16"
+        their = keras.ops.convert_to_numpy(keras.ops.cast(their, "float32") if short else their)
+        assert (ours.shape, ours.dtype, ours.dtype.metadata) == (their.shape, their.dtype, None), tensor
+        assert not short or np.array_equal(ours, to_bfloat16(ours)), tensor
+        near = (2**-7 if short else 1e-5) * np.max(np.abs(their))
+        np.testing.assert_allclose(ours, their, rtol=0, atol=near, err_msg=str(tensor))
+
+
 def test_a_policy_that_is_not_known_is_refused():
     layer = layer_from({"class_name": "Dense", "config": {
         "name": "d", "units": 2, "dtype": {

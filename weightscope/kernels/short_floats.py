@@ -27,12 +27,28 @@ def to_bfloat16(x):
     kept bit is odd, rounds by carry. A NaN could carry into an infinity, and is left as it is. Floats that are bfloat16
     already come back as the very array.
     """
-    x = np.ascontiguousarray(x, np.float32)
+    x = np.asarray(x, np.float32, order="C")
     bits = x.view(np.uint32)
     if not _has_more(bits.ravel()[:1024]) and not _has_more(bits):
         return x
     rounded = (bits + (((bits >> 16) & 1) + np.uint32(0x7FFF)) & np.uint32(0xFFFF0000)).view(np.float32)
     return np.where(np.isnan(x), x, rounded)
+
+
+def as_bfloat16(x):
+    """Return floats rounded to bfloat16, as ``BFLOAT16``, which says so; the very array, where it is that already."""
+    rounded = to_bfloat16(x)
+    return rounded if holds_bfloat16(rounded) else rounded.view(BFLOAT16)
+
+
+def holds_bfloat16(x):
+    """Tell whether an array says that its values are bfloat16."""
+    return x.dtype.metadata is not None and dtype_name(x.dtype) == "bfloat16"
+
+
+def as_plain(x):
+    """Return an array without what its dtype says about bfloat16; the very value, where it says none."""
+    return x.view("float32") if isinstance(x, np.ndarray) and holds_bfloat16(x) else x
 
 
 def _has_more(bits):

@@ -38,7 +38,7 @@ class InputLayer(Layer):
             return x
         x = np.asarray(x)
         if self.compute_dtype not in (None, "string"):
-            x = self.as_computed(x)
+            x = self._rounded(self.as_computed(x))
         expected = self.batch_shape
         if expected is None:
             return x

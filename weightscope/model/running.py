@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from weightscope.errors import NotReplayable, WeightscopeError
-from weightscope.kernels.short_floats import to_bfloat16
+from weightscope.kernels.short_floats import as_bfloat16, as_plain, to_bfloat16
 from weightscope.model.structure import flatten, flatten_shapes, map_structure
 from weightscope.model.user_code import described, is_of_user
 
@@ -163,7 +163,7 @@ class Runs:
     def as_computed(self, array, dtype=None):
         """Return an array of numbers in ``compute_dtype``, or in ``dtype``; bfloat16 is float32 rounded to it."""
         dtype = dtype or self.compute_dtype
-        return to_bfloat16(array) if dtype == "bfloat16" else array.astype(dtype, copy=False)
+        return to_bfloat16(array) if dtype == "bfloat16" else as_plain(array).astype(dtype, copy=False)
 
     @property
     def output_dtype(self) -> str | None:
@@ -172,7 +172,7 @@ class Runs:
 
     def _rounded(self, outputs):
         # NumPy has no bfloat16: between its casts a layer computes in float32, and rounds what it hands on.
-        return map_structure(self._cast_array, outputs) if self.output_dtype == "bfloat16" else outputs
+        return map_structure(in_bfloat16, outputs) if self.output_dtype == "bfloat16" else outputs
 
     def apply(self, **given):
         """Call ``forward`` with the arguments ``given`` to the call and the weights, both by name."""
@@ -189,6 +189,11 @@ class Runs:
     def cancelled(self, *_):
         """Return the size of what cancels inside, and leaves its rounding, where moving the inputs does not tell."""
         return 0.0
+
+
+def in_bfloat16(value):
+    """Return an array of floats rounded to bfloat16, of a dtype that says so, and any other value as it is."""
+    return as_bfloat16(value) if isinstance(value, np.ndarray) and value.dtype.kind == "f" else value
 
 
 def _shapes_text(shapes):

@@ -4,7 +4,7 @@ import mmap
 
 import numpy as np
 
-from weightscope.kernels.short_floats import BFLOAT16
+from weightscope.kernels.short_floats import BFLOAT16, as_plain
 
 ALIGNED = 64  # bytes: where an array may begin in a file, so that it can be used where it lies
 
@@ -39,7 +39,7 @@ def storable(array):
         array = array.astype("S") if all(isinstance(x, bytes) for x in array.flat) else array.astype("U")
     if array.dtype.kind == "S":
         return np.char.decode(array, "utf-8", "replace")
-    return array.astype("float32") if array.dtype.name == "bfloat16" else array
+    return array.astype("float32") if array.dtype.name == "bfloat16" else as_plain(array)
 
 
 def restored(array, dtype):

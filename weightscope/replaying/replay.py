@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from weightscope.kernels.short_floats import as_plain
 from weightscope.model.model import Model, check_is_model
-from weightscope.model.structure import as_outputs, flatten
+from weightscope.model.structure import as_outputs, flatten, map_structure
 from weightscope.model.walking import run_layer
 from weightscope.replaying import cores
 from weightscope.replaying.samples import (
@@ -85,15 +86,15 @@ class Replay:
         def run(share):
             part, call = share
             if len(parts) == 1:
-                return ended(self._steps(call), trace.__setitem__)
+                return ended(self._steps(call), lambda path, outputs: trace.update({path: _plain(outputs)}))
             inputs, given = cut(self._inputs, part), cut(self._given, part)
             return ended(steps(self._model, inputs, given, call, self.missing),
-                         lambda path, outputs: trace.put(path, outputs, part, parts[-1].stop))
+                         lambda path, outputs: trace.put(path, _plain(outputs), part, parts[-1].stop))
 
         with _carrying(self._model, self._states):
             outputs = cores.in_parallel(run, list(zip(parts, calls)))
         join()
-        trace.output = next(filter(None, map(problem_in, outputs)), None) or concatenate(outputs)
+        trace.output = next(filter(None, map(problem_in, outputs)), None) or _plain(concatenate(outputs))
         return trace
 
     def calls(self):
@@ -210,7 +211,12 @@ def predict(model: Model, inputs: Inputs, batch_size: int | None = None) -> Outp
         for batch in batches_of(inputs, batch_size):
             shared = shares_of(model, batch)
             batches += cores.in_parallel(lambda share, batch=batch: _output(model, cut(batch, share)), shared)
-    return concatenate(batches)
+    return _plain(concatenate(batches))
+
+
+def _plain(outputs):
+    """Return values as NumPy has them: bfloat16 as float32 that says nothing of it, for no file could keep that."""
+    return map_structure(as_plain, outputs)
 
 
 def _output(model, inputs):

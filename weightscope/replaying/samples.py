@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from weightscope.errors import Unreadable
+from weightscope.kernels.short_floats import as_plain
 from weightscope.model.model import Model, check_is_model
 from weightscope.model.structure import flatten, map_structure
 from weightscope.replaying import cores
@@ -39,7 +40,7 @@ def samples_of(model, inputs, batch_size=None, most_values=math.inf):
     the model does not take, as they are or in such batches.
     """
     check_is_model(model)
-    arrays = model.standardize(model.as_predict_takes(inputs))
+    arrays = [as_plain(array) for array in model.standardize(model.as_predict_takes(inputs))]
     size, note = batch_size_for(model, samples_in(arrays), batch_size), contradiction(model, batch_size)
     if is_stateful(model) or any(array is None for array in arrays):
         return Samples(arrays, size, note)

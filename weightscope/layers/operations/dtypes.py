@@ -9,17 +9,19 @@ import functools
 import numpy as np
 
 from weightscope.errors import NotReplayable
+from weightscope.kernels.short_floats import as_bfloat16, as_plain, dtype_name
 
 FLOATX = "float32"
 
 # Each dtype, and those just above it; `int` and `float` stand for Python's own numbers.
 ABOVE = {
-    "bool": "int", "int": "uint8 int8 complex64", "float": "float16",
+    "bool": "int", "int": "uint8 int8 complex64", "float": "bfloat16 float16",
     "uint8": "int16 uint16", "uint16": "int32 uint32", "uint32": "int64 uint64", "uint64": "float",
     "int8": "int16", "int16": "int32", "int32": "int64", "int64": "float",
-    "float16": "float32", "float32": "float64 complex64", "float64": "complex128",
+    "bfloat16": "float32", "float16": "float32", "float32": "float64 complex64", "float64": "complex128",
     "complex64": "complex128", "complex128": "",
 }  # fmt: skip
+_HELD_IN = {"int": "int64", "float": FLOATX, "bfloat16": "float32"}
 NARROWED = {"uint64": "uint32", "complex128": "complex64"}  # Keras' results never have these dtypes
 WIDENED = {"bool": "int32", "int8": "int32", "int16": "int32", "uint8": "uint32", "uint16": "uint32"}
 
@@ -33,11 +35,11 @@ def at_or_above(dtype):
 def dtype_of(value):
     """Return Keras' word for the dtype of an array, a Python number (``int``, ``float``: weak), a type or a name."""
     if isinstance(value, np.ndarray):
-        return value.dtype.name
+        return dtype_name(value.dtype)
     if isinstance(value, (bool, np.bool_)) or value is bool:
         return "bool"
     if isinstance(value, str):
-        return known(value)
+        return value if value == "bfloat16" else known(value)
     if isinstance(value, (int, np.integer)) or value is int:
         return "int"
     if isinstance(value, (float, np.floating)) or value is float:
@@ -46,15 +48,21 @@ def dtype_of(value):
 
 
 def known(dtype):
-    """Return a dtype's name, or raise NotReplayable for one that NumPy lacks."""
-    if not isinstance(dtype, str) or dtype not in ABOVE:
+    """Return a dtype's name, that of float32 for bfloat16, or raise NotReplayable for one that NumPy lacks."""
+    held = _HELD_IN.get(dtype, dtype) if isinstance(dtype, str) else None
+    if held not in ABOVE:
         raise NotReplayable(f"dtype {dtype!r} is not replayed")
-    return {"int": "int64", "float": FLOATX}.get(dtype, dtype)
+    return held
+
+
+def common_dtype(*values):
+    """Return the dtype in which Keras combines arrays, Python numbers, types and names, as its ``result_type`` does."""
+    return _result_type(frozenset(dtype_of(value) for value in values))
 
 
 def result_type(*values):
-    """Return the dtype in which Keras combines arrays, Python numbers, types and names, as its ``result_type`` does."""
-    return _result_type(frozenset(dtype_of(value) for value in values))
+    """Return the same as a dtype that NumPy has: float32 for bfloat16, to which an operation's result is rounded."""
+    return known(common_dtype(*values))
 
 
 @functools.cache
@@ -76,22 +84,23 @@ def tensor(value, dtype=None):
 
 def cast(x, dtype):
     """Return an array in another dtype as ``tf.cast`` does: towards zero, and a complex number by its real part."""
-    dtype = np.dtype(known(str(dtype)))
-    if x.dtype == dtype:
-        return x
-    return (x.real if x.dtype.kind == "c" and dtype.kind != "c" else x).astype(dtype)
+    name = str(dtype)
+    dtype, x = np.dtype(known(name)), x if name == "bfloat16" else as_plain(x)
+    if x.dtype != dtype:
+        x = (x.real if x.dtype.kind == "c" and dtype.kind != "c" else x).astype(dtype)
+    return as_bfloat16(x) if name == "bfloat16" else x
 
 
 def promoted(*values):
     """Return all values in their common dtype; Python's numbers are weak."""
-    dtype = result_type(*values)
+    dtype = common_dtype(*values)
     return [tensor(value, dtype) for value in values]
 
 
 def together(*values, also=()):
     """Return all values in their common dtype, numbers being tensors first; ``also`` joins in, without a value."""
     values = [tensor(value) for value in values]
-    dtype = result_type(*values, *also)
+    dtype = common_dtype(*values, *also)
     return [cast(value, dtype) for value in values]
 
 

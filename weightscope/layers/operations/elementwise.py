@@ -12,9 +12,9 @@ from weightscope.layers.operations.dtypes import (
     as_double,
     as_float,
     cast,
+    common_dtype,
     is_whole,
     promoted,
-    result_type,
     tensor,
     together,
 )
@@ -133,7 +133,7 @@ def clip(x, x_min, x_max):
 
 
 def _to_float(x1, x2):
-    return (tensor(x, result_type(x1, x2, float)) for x in (x1, x2))
+    return (tensor(x, common_dtype(x1, x2, float)) for x in (x1, x2))
 
 
 def _strong_float(x1, x2):

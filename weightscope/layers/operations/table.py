@@ -13,10 +13,11 @@ import operator
 import numpy as np
 
 from weightscope.errors import NotReplayable
+from weightscope.kernels.short_floats import as_plain, holds_bfloat16
 from weightscope.model.constants import revived
 from weightscope.model.layer import Layer, add_operation
-from weightscope.model.running import MOST_VALUES
-from weightscope.model.structure import flatten_shapes, is_shape, map_structure
+from weightscope.model.running import MOST_VALUES, in_bfloat16
+from weightscope.model.structure import flatten, flatten_shapes, is_shape, map_structure
 
 PROBES = ((2, 3), (12, 24))  # sizes that stand in for unknown ones; the second pair divides well
 MOST_PROBED = 2**24  # values in the arrays of one probe
@@ -62,11 +63,12 @@ class Operation(Layer):
             raise NotReplayable(self.about(reason))
         outputs = self._guarded({"args": args, "kwargs": {**self.options, **(kwargs or {})}})
         kept = next((mask for given, mask in zip(args, masks) if given is outputs), None)
-        return map_structure(np.asarray, outputs), kept
+        return outputs, kept
 
     def apply(self, args, kwargs):
         """Call the function with the arguments of the call and the settings."""
-        return self.function(*args, **kwargs)
+        outputs = map_structure(np.asarray, self.function(*args, **kwargs))
+        return map_structure(in_bfloat16 if _is_in_bfloat16(args, kwargs) else as_plain, outputs)
 
     def _check_size(self, given):
         if self.shape_rule is None:
@@ -105,6 +107,14 @@ def operations_of(module):
         return function
 
     return enter
+
+
+def _is_in_bfloat16(args, kwargs):
+    """Tell whether a call gives bfloat16: where that is asked for, or else where all floats that go in are of it."""
+    if isinstance(kwargs.get("dtype"), str):
+        return kwargs["dtype"] == "bfloat16"
+    given = [leaf for leaf in flatten([args, kwargs]) if isinstance(leaf, np.ndarray) and leaf.dtype.kind == "f"]
+    return bool(given) and all(map(holds_bfloat16, given))
 
 
 def shape_of(value):
