@@ -127,7 +127,7 @@ def test_what_is_no_version_of_keras(shown, version):
 @pytest.mark.parametrize(("given", "said"), [
     (("--keras-version", "1.2.2"), "Keras 2.12 was the first to write"),
     (("--keras-version", "2.4"), "not of Keras 2.4"),
-    (("--bind", "names"), "nothing to bind by names"),
+    (("--bind", "names"), "nothing is to be bound by names"),
 ])
 def test_a_file_is_not_read_as_what_it_cannot_be(shown, given, said):
     done = run("inspect", shown["small.keras"].path, *given)

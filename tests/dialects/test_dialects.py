@@ -46,7 +46,7 @@ def test_a_bare_list_of_layers_is_a_sequential():
     ("Deconvolution2D",
      {"nb_filter": 2, "nb_row": 3, "nb_col": 3, "output_shape": [None, 2, 9, 9], "dim_ordering": "th"},
      {"filters": 2, "kernel_size": [3, 3], "output_shape": [None, 2, 9, 9], "data_format": "channels_first",
-      "kernel_order": "th"}),
+      "kernel_order": "th", "adds_plainly": True}),
     ("MaxoutDense", {"output_dim": 3, "nb_feature": 2, "bias": False},
      {"units": 3, "nb_feature": 2, "use_bias": False}),
     ("ZeroPadding2D", {"padding": [1, 0, 2, 3], "dim_ordering": "tf"},

@@ -49,8 +49,8 @@ def _check_asked(saved, keras_version, bind):
     if asked and asked < FIRST_ARCHIVE[:len(asked)] and saved.format in ("keras archive", "keras folder"):
         raise Unreadable(f"is a .keras, which Keras 2.12 was the first to write: it is not of Keras {keras_version}")
     if bind and saved.order is None:
-        raise Unreadable(f"its arrays have one place each, so there is nothing to bind by {bind}: that is for a legacy .h5,"
-                         " whose arrays have an order, and names")
+        raise Unreadable(f"its arrays have one place each: nothing is to be bound by {bind}, as in a legacy .h5, whose"
+                         " arrays have an order, and names")
 
 
 def _model_of(saved):
