@@ -10,6 +10,7 @@ import weightscope
 from weightscope.dialects.translate import translate
 from weightscope.errors import NotReplayable, Unsupported
 from weightscope.model.structure import flatten
+from weightscope.reference.meanings import other_meanings
 
 K = pytest.importorskip("tf_keras")
 tf = pytest.importorskip("tensorflow")
