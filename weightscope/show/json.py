@@ -31,7 +31,8 @@ A comparison (``"report": "verify"``)::
     outputs     [gap]
     gap         absolute, relative, index, ours, theirs, within, used (share of what is allowed), ulps, edges, values,
                 problem, of_largest (the largest difference as a share of the largest number), overflows; or null
-                where nothing was compared
+                where nothing was compared; of an output also span: by how much of its largest number rounding
+                can move it, 0 where that was not asked
     source      kind: born here, inherited or amplified; factor, in multiples of what the layer was fed with
 
 Layer classes (``"report": "layers"``), and one of them (``"report": "layer"``)::
@@ -167,7 +168,7 @@ def comparison(result, file, limit=None):
         "first": result.first.path if result.first else None,
         "summary": sentence(result),
         "rows": [row if isinstance(row, int) else _row(row) for row in chosen_rows(result.rows, limit)],
-        "outputs": [_gap(found) for found in result.outputs],
+        "outputs": [{**_gap(found), "span": found.span} for found in result.outputs],
         "not_finite": [_not_finite(found) for found in result.not_finite],
         "allow_nonfinite": result.allow_nonfinite,
         "self_test": None if result.trials is None else [_trial(trial) for trial in result.trials],

@@ -39,7 +39,7 @@ def sentence(result):
         "agrees": _agrees, "not finite": not_finite, "diverges": _diverges}[result.verdict]
     lines = verdict(result)
     return [*lines, *too_tight(result), *beside(result), *_two_answers(result), *_chained(result),
-            *_self_test(result), *asked_for(result)]
+            *_chaotic(result), *_self_test(result), *asked_for(result)]
 
 
 def row_texts(row):
@@ -108,6 +108,14 @@ def _chained(result):
     worst = max(rows, key=lambda row: row.source.factor * (row.source.kind == AMPLIFIED))
     amplified = worst.source.kind == AMPLIFIED
     return [told + (f"; most amplified by '{printable(worst.path)}' ({_times(worst.source)})" if amplified else "")]
+
+
+def _chaotic(result):
+    """Return a line for each output of predict that rounding can move further than a plain tolerance lets it."""
+    return [("chaotic here: " if found.is_chaotic else "") + f"rounding can move output {index} of predict by"
+            f" {difference_text(found.span)} of its largest value"
+            + (", so that it proves nothing: the layers decide" if found.is_chaotic else "")
+            for index, found in enumerate(result.outputs) if found.span]
 
 
 def _self_test(result):

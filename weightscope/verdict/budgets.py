@@ -53,10 +53,14 @@ class Dtypes(dict):
 
     def __call__(self, path, layer, given):
         """Note the dtype, and run the layer."""
+        self[path] = self.of_call(layer, given)
+        return run_layer(path, layer, given)
+
+    def of_call(self, layer, given):
+        """Return the dtype of a call of a layer on what it is given."""
         names = [dtype_name(leaf.dtype) for leaf in flatten(given[:2]) if isinstance(leaf, np.ndarray)]
         names += [*self._entering, *(self._own.get(part) for part in layer.with_parts())]
-        self[path] = coarsest(names)
-        return run_layer(path, layer, given)
+        return coarsest(names)
 
 
 class Budgets(dict):

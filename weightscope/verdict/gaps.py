@@ -16,6 +16,7 @@ from weightscope.verdict.budget import PARTS, TINY, coarsest, finite
 if TYPE_CHECKING:
     from weightscope.model.arrays import Array
 
+CHAOTIC = 0.5  # of an output's largest number, moved by rounding: then what predict gives proves nothing
 AT_ONCE = 2**16  # values that are compared at a time, so that they stay in cache
 
 # Where no budget for rounding is known: |ours - theirs| <= atol + rtol * |theirs|; atol is a share of the largest value
@@ -91,7 +92,9 @@ class Gap:
     difference as a share of the reference's largest number; ``overflows``: how many numbers are finite in ours and not
     in the reference's; ``dtype``: the shortest that its values came through, where a budget is for one;
     ``not_finite``: how many numbers are NaN or infinite in ours or theirs; ``passes``: where a tolerance that was given
-    is missed, ``(rtol, atol)``: the least rtol with which its atol would do, and the least atol beside its rtol.
+    is missed, ``(rtol, atol)``: the least rtol with which its atol would do, and the least atol beside its rtol;
+    ``span``: by how much rounding can move this output of ``predict``, as a share of the reference's largest number,
+    where that had to be asked.
 
     The budget of a value is 4 · √k · u · magnitude: standard error analysis (Higham, 2002, chapter 3), and Higham and
     Mary (2019, doi.org/10.1137/18M1226312) for the square root; ``weightscope.verdict.budgets`` says what these are.
@@ -114,6 +117,12 @@ class Gap:
     dtype: str = ""
     not_finite: int = 0
     passes: tuple[float, float] = (0.0, 0.0)
+    span: float = 0.0
+
+    @property
+    def is_chaotic(self) -> bool:
+        """Whether rounding can make of this output almost any other, so that it proves nothing."""
+        return not self.span < CHAOTIC
 
 
 def gap(ours, theirs, tolerance):
@@ -155,6 +164,13 @@ def gap_in_budget(ours, theirs, budget, dtype=None, coarse=False):
     found = _gap(ours, theirs, lambda index, array: budget.allowed(through(array), index, array.shape, coarse))
     dtypes = [through(array) for array in flatten(theirs) if array is not None]
     return found and replace(found, budgeted=True, dtype=coarsest(dtypes))
+
+
+def gap_in_span(ours, theirs, tolerance, span):
+    """Return the Gap between two arrays that may differ by a ``tolerance``, and by what an array ``span`` has more."""
+    within, _ = tolerance.allowed(theirs)
+    spans = span.reshape(-1)
+    return _gap(ours, theirs, lambda _index, _array: (lambda part, size: within(part, size) + spans[part], None))
 
 
 def _gap(ours, theirs, allowed):
