@@ -218,7 +218,7 @@ def one_fault(opened, fault, values, outside, found):
         verdict = rule(wrong, theirs, budget=budget)
         found["found"] += not verdict.within
         if verdict.within:
-            print(f"    missed: {path}: {words}: used {verdict.used:.2g}", flush=True)
+            print(f"    missed: {path}: {words}: used {verdict.of_limit:.2g}", flush=True)
         if not words.startswith("one value"):
             found["in catalogue"] += 1
             others = [other for _, other in opened.model.calls() if f"{other.name!r}" in words]
@@ -274,7 +274,7 @@ def alarms(opened, name):
         for found in differences_of(*both_sides(opened.model, Live(opened.path, arrays))):
             judged += 1
             wrong += found.verdict != "agrees"
-            most = max([most, *(gap.used for gap in (found.function, found.isolated) if gap is not None)])
+            most = max([most, *(gap.of_limit for gap in (found.own_in_float64, found.own) if gap is not None)])
             if found.verdict != "agrees":
                 print(f"    alarm: {name}, batch {batch}, scale {scale}: {found.path}: {found.verdict} {found.fault}")
     print(f"{name:22}{judged:7} rows, {wrong} alarms, at most {most:.0%} of a budget used", flush=True)

@@ -129,11 +129,11 @@ assert_type(comparison.outputs, list[Gap])
 assert_type(comparison.first, Difference | None)
 row = comparison.rows[0]
 reveal_type((row.path, row.class_name, row.verdict, row.reason, row.causes))
-assert_type(row.isolated, Gap | None)
+assert_type(row.own, Gap | None)
 assert_type(row.fault, Gap | None)
 reveal_type(row.source)
 gap = comparison.outputs[0]
-reveal_type((gap.absolute, gap.relative, gap.index, gap.ours, gap.theirs, gap.within, gap.values, gap.used, gap.ulps))
+reveal_type((gap.absolute, gap.relative, gap.index, gap.ours, gap.theirs, gap.within, gap.values, gap.of_limit, gap.ulps))
 for trial in comparison.trials or []:
     reveal_type((trial.path, trial.missed, trial.smallest, trial.finest))
 recorded = Recorded(model, "golden.npz")

@@ -28,8 +28,8 @@ def test_both_questions_are_answered(one_dnn):
     assert code == 0
     assert found["function"] == {"asked": True, "reason": None, "same": True}
     for row in found["rows"]:
-        assert row["function"]["within"] and row["isolated"]["within"]
-        assert row["function"]["used"] < 1
+        assert row["own_in_float64"]["within"] and row["own"]["within"]
+        assert row["own_in_float64"]["of_limit"] < 1
         assert row["causes"] == []
 
 
@@ -37,7 +37,7 @@ def test_quick_asks_one_and_says_so():
     code, found, _ = run("--quick")
     assert code == 0
     assert found["function"] == {"asked": False, "reason": "quick", "same": None}
-    assert all(row["function"] is None and row["isolated"]["used"] < 1 for row in found["rows"])
+    assert all(row["own_in_float64"] is None and row["own"]["of_limit"] < 1 for row in found["rows"])
     assert any(line == "same function: not asked in float64: quick" for line in found["summary"])
 
 
@@ -70,7 +70,7 @@ def test_one_layer_has_a_tolerance_of_its_own():
     assert code == 1
     assert {row["path"]: row["verdict"] for row in found["rows"]}["dense"] == "agrees"
     assert found["first"] == "dense_1"
-    assert found["rows"][0]["function"]["within"]
+    assert found["rows"][0]["own_in_float64"]["within"]
     assert "tolerance of layer 'dense_*': |ours - theirs| <= atol + rtol * |theirs| with rtol 0 and atol 0" in (
         found["summary"])
     assert not any(line.startswith("tolerance:") for line in found["summary"])

@@ -68,7 +68,7 @@ def test_every_call_agrees_with_tf_keras(old, inputs):
     result = weightscope.verify(weightscope.load(old), inputs, batch_size=3, against="tf_keras")
     assert result
     assert {row.path for row in result.rows} == CALLS
-    assert all(row.isolated.values == row.chained.values == row.function.values > 0 for row in result.rows)
+    assert all(row.own.values == row.total.values == row.own_in_float64.values > 0 for row in result.rows)
     assert result.reference.startswith("tf_keras 2.")
     assert len(result.outputs) == 2
 
@@ -97,7 +97,7 @@ def test_layers_of_many_kinds_agree_with_tf_keras(tmp_path, tf_keras):
     assert result, [(row.path, row.verdict) for row in result.rows]
     assert len(result.rows) == 7
     assert result.same_function and not result.no_twin
-    assert all(row.function is not None for row in result.rows)
+    assert all(row.own_in_float64 is not None for row in result.rows)
 
 
 def test_tf_keras_in_half_precision_is_asked_in_float64(tmp_path, tf_keras):
@@ -283,7 +283,7 @@ def test_a_golden_agrees_at_every_call_and_starts_no_keras(new, golden, monkeypa
     result = weightscope.verify(weightscope.load(new), against=golden)
     assert result
     assert {row.path for row in result.rows if row.verdict == "agrees"} == CALLS
-    assert all(row.isolated.values and row.chained.values for row in result.rows)
+    assert all(row.own.values and row.total.values for row in result.rows)
     assert "Keras 3." in result.reference
     assert result.samples == 7
 
@@ -342,7 +342,7 @@ def _round_trip(model, x, path, batch_size=2):
     np.savez(path, **weightscope.record(opened, x, batch_size))
     result = weightscope.verify(opened, against=path)
     assert result, result
-    assert all(row.verdict == "agrees" and row.isolated for row in result.rows)
+    assert all(row.verdict == "agrees" and row.own for row in result.rows)
     return opened, result
 
 
@@ -413,9 +413,9 @@ def test_one_layer_of_many_judged_in_isolation_where_its_inputs_are_recorded(por
     assert result.verdict == "diverges"
     assert result.first.path == "inner/inside"
     rows = {row.path: row for row in result.rows}
-    assert rows["shared"].isolated
-    assert rows["inner/inside"].isolated  # shared feeds it
-    assert rows["left"].isolated is None  # inner/inside_too is not recorded
+    assert rows["shared"].own
+    assert rows["inner/inside"].own  # shared feeds it
+    assert rows["left"].own is None  # inner/inside_too is not recorded
     assert rows["left"].verdict == "agrees"
     assert rows["inner#2/inside"].verdict == "not compared"
 
@@ -465,7 +465,7 @@ def test_another_shape_diverges_and_says_so(port, tmp_path, shape):
         result = weightscope.verify(model, inputs, batch_size=batch_size,
                                     against=save(tmp_path, shared=np.zeros(shape, "float32")))
         assert result.verdict == "diverges"
-        assert "shape" in result.first.chained.problem
+        assert "shape" in result.first.total.problem
 
 
 def test_unknown_names_have_near_matches(port, tmp_path):

@@ -157,8 +157,8 @@ def test_json(shown):
     found = json.loads(file.getvalue(), parse_constant=lambda name: pytest.fail(name))
     assert (found["schema"], found["report"], found["verdict"], found["exit_code"]) == (1, "verify", "diverges", 1)
     assert found["first"] == "hidden"
-    assert found["rows"][0]["isolated"]["theirs"] == "NaN"
-    assert found["rows"][0]["isolated"]["absolute"] == "Infinity"
+    assert found["rows"][0]["own"]["theirs"] == "NaN"
+    assert found["rows"][0]["own"]["absolute"] == "Infinity"
     assert [row["path"] for row in found["rows"]] == ["hidden", "drop", "answer"]
     assert found["rows"][0]["shape"] == [None, 3]
     assert found["outputs"][0]["within"] is False

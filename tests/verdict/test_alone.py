@@ -57,7 +57,7 @@ def test_every_call_is_judged_in_float64(path, monkeypatch, in_float64, ahead):
     monkeypatch.setattr(alone, "AHEAD", ahead)
     rows, found = rows_of(path, in_float64)
     assert list(rows) == ["one", "two", "sum", "last"]
-    assert all(row.verdict == "agrees" and row.function.used < 1 and row.isolated.used < 1 for row in rows.values())
+    assert all(row.verdict == "agrees" and row.own_in_float64.of_limit < 1 and row.own.of_limit < 1 for row in rows.values())
     assert not found.kept and not found.missed
 
 
@@ -66,14 +66,14 @@ def test_what_misses_is_kept(path, in_float64):
     rows, found = rows_of(path, in_float64, change="two")
     assert {path for path, row in rows.items() if row.verdict == "diverges"} == {"two"}
     assert set(found.kept) == set(found.missed) == {"two"}
-    assert not rows["two"].function.within and found.finest_judge("two", Tolerance())[0] == "float64"
+    assert not rows["two"].own_in_float64.within and found.finest_judge("two", Tolerance())[0] == "float64"
 
 
 def test_a_twin_that_gives_up_counts_for_nothing(path):
     rows, found = rows_of(path, given_up)
-    assert all(row.verdict == "agrees" and row.function is None for row in rows.values())
+    assert all(row.verdict == "agrees" and row.own_in_float64 is None for row in rows.values())
     rows, found = rows_of(path, given_up, change="one")
-    assert rows["one"].verdict == "diverges" and rows["one"].function is None and not found.kept
+    assert rows["one"].verdict == "diverges" and rows["one"].own_in_float64 is None and not found.kept
 
 
 FOREIGN = '''

@@ -101,12 +101,12 @@ def test_a_cause_explains_nearly_all_of_the_difference(tmp_path):
     rounded = causes.mistaken(layer, given, change)
     assert causes.causes_of(layer, given, rounded, rule) == ["weights rounded to float16"]
     # As far off by something else: what is left would be within a budget as large as the difference, and is most of it.
-    far = rule(right, rounded).used
+    far = rule(right, rounded).of_limit
     other = right + (rounded - right)[::-1]
 
     def blunt(ours, theirs):
         found = rule(ours, theirs)
-        return replace(found, used=2 * found.used / far, within=2 * found.used / far <= 1)
+        return replace(found, of_limit=2 * found.of_limit / far, within=2 * found.of_limit / far <= 1)
 
     assert not blunt(right, other).within
     assert causes.causes_of(layer, given, other, blunt) == []

@@ -59,9 +59,9 @@ def test_born_inherited_and_amplified(nested):
 
 
 def test_a_call_without_values_hands_on_what_fed_it(nested):
-    rows = [replace(row("shared", 1e-6, 1e-6), chained=None), row("shared#2", 1e-6, 0.0),
-            replace(row("get_item", 0.0, 0.0), chained=None, isolated=None), row("inner/one", 0.0, 0.0),
-            row("inner/two", 0.0, 0.0), replace(row("sum", 1e-5, 0.0), isolated=None), row("last", 0.0, 0.0)]
+    rows = [replace(row("shared", 1e-6, 1e-6), total=None), row("shared#2", 1e-6, 0.0),
+            replace(row("get_item", 0.0, 0.0), total=None, own=None), row("inner/one", 0.0, 0.0),
+            row("inner/two", 0.0, 0.0), replace(row("sum", 1e-5, 0.0), own=None), row("last", 0.0, 0.0)]
     found = {row.path: row.source for row in with_sources(rows, nested.feeders())}
     assert found["shared"] is found["get_item"] is None
     assert found["sum"].kind == "amplified" and found["sum"].factor == pytest.approx(10)

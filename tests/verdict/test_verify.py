@@ -48,7 +48,7 @@ def test_every_call_of_shared_and_nested_layers_agrees(stack, inputs):
         "right"}
     assert result.samples == 7
     assert len(result.outputs) == 2
-    assert all(row.isolated.values == row.chained.values > 0 for row in result.rows)
+    assert all(row.own.values == row.total.values > 0 for row in result.rows)
 
 
 @pytest.mark.parametrize("name", ["shared", "inside", "inside_too", "left", "right"])
@@ -72,7 +72,7 @@ def test_one_altered_setting_names_its_layer(tmp_path):
     opened.layers[1].activation = Activation("silu")
     result = verify(opened, RNG.normal(size=(6, 4)))
     assert result.first.path == "second"
-    assert result.first.isolated.ours != result.first.isolated.theirs
+    assert result.first.own.ours != result.first.own.theirs
 
 
 def test_what_cannot_be_replayed_is_never_a_pass(tmp_path):
@@ -157,7 +157,7 @@ def test_a_reference_that_contradicts_itself_is_no_witness_in_float64(tmp_path, 
     live.twin = lambda: ((name, [leaf * 1.5 for leaf in leaves]) for name, leaves in in_float64())
     row, = differences_of(*both_sides(model, live))
     assert row.verdict == verdict
-    assert (row.reason == CONTRADICTED) == (row.function is None) == (verdict == "agrees")
+    assert (row.reason == CONTRADICTED) == (row.own_in_float64 is None) == (verdict == "agrees")
 
 
 def test_an_overflow_is_named(tmp_path):
@@ -168,7 +168,7 @@ def test_an_overflow_is_named(tmp_path):
     result = verify(weightscope.load(tmp_path / "model.keras"), np.ones((5, 2), "float32") * 100)
     assert result, result
     large, behind = result.rows
-    assert large.isolated.overflows == 5 and behind.isolated.overflows == 0
+    assert large.own.overflows == 5 and behind.own.overflows == 0
     assert "overflow: 5 values finite in float64 are not in float16, first at layer 'large'" in sentence(result)
 
 
@@ -192,4 +192,4 @@ def test_states_go_from_batch_to_batch_in_each_of_keras_runs(tmp_path):
                       keras.layers.GRU(5, stateful=True), keras.layers.Dense(2)]).save(tmp_path / "model.keras")
     result = verify(weightscope.load(tmp_path / "model.keras"), RNG.normal(size=(12, 5, 3)), batch_size=4)
     assert result and result.same_function and not result.no_twin
-    assert all(row.function.used < 1 and row.isolated.used < 1 for row in result.rows)
+    assert all(row.own_in_float64.of_limit < 1 and row.own.of_limit < 1 for row in result.rows)

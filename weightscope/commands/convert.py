@@ -51,5 +51,5 @@ def _apart(found):
     from weightscope.show.verdict import gap_text
 
     if not all(gap.within for gap in found.gaps):
-        return f", {gap_text(max(found.gaps, key=lambda gap: gap.used))}"
+        return f", {gap_text(max(found.gaps, key=lambda gap: gap.of_limit))}"
     return f" than {printable(found.own)} on the old one, {gap_text(found.own_gap, 'that', 'Keras 3')}"

@@ -179,8 +179,8 @@ def comparison(result, file, limit=None):
 def _row(row):
     return {"path": row.path, "class_name": row.class_name, "shape": shape_list(row.shape), "verdict": row.verdict,
             "reason": row.reason, "causes": list(row.causes), "meanings": [_meaning(found) for found in row.meanings],
-            "function": _gap(row.function),
-            "isolated": _gap(row.isolated), "chained": _gap(row.chained), "rounding": _gap(row.rounding),
+            "own_in_float64": _gap(row.own_in_float64),
+            "own": _gap(row.own), "total": _gap(row.total), "rounding": _gap(row.rounding),
             "source": row.source and {"kind": row.source.kind, "factor": row.source.factor}}
 
 
@@ -210,7 +210,7 @@ def _gap(found):
     if found is None:
         return None
     return {"absolute": found.absolute, "relative": found.relative, "index": list(found.index), "ours": found.ours,
-            "theirs": found.theirs, "within": found.within, "used": found.used, "ulps": found.ulps,
+            "theirs": found.theirs, "within": found.within, "of_limit": found.of_limit, "ulps": found.ulps,
             "edges": found.edges, "values": found.values, "problem": found.problem, "of_largest": found.of_largest,
             "overflows": found.overflows, "not_finite": found.not_finite}
 

@@ -40,11 +40,11 @@ def _self_test(shown):
 
 def _difference(shown, page):
     page.line(printable(shown.path), printable(shown.class_name), shape_text(shown.shape), shown.verdict)
-    for title, found in (("alone, in float64", shown.function), ("alone, as deployed", shown.isolated),
-                         ("chained", shown.chained)):
+    for title, found in (("alone, in float64", shown.own_in_float64), ("alone, as deployed", shown.own),
+                         ("chained", shown.total)):
         if found is not None:
             where = "" if found.within else f"; {gap_text(found, 'the reference')}"
-            page.line(f"{title}: largest difference {difference_text(found.absolute)}, {share_text(found.used)} of what"
+            page.line(f"{title}: largest difference {difference_text(found.absolute)}, {share_text(found.of_limit)} of what"
                       f" is allowed{where}", indent=2)
     for text in [*[f"cause: {words}" for words in shown.causes], *filter(None, [shown.reason])]:
         page.line(printable(text), indent=2)

@@ -9,7 +9,7 @@ from weightscope.verdict.tolerating import short
 def by_tolerance(result):
     """Tell whether calls are judged by one tolerance for all, not by what rounding may do."""
     given = result.tolerance
-    judged = [row.isolated or row.chained for row in result.compared if given.of_layer(row.path) is None]
+    judged = [row.own or row.total for row in result.compared if given.of_layer(row.path) is None]
     return given.is_given or not all(found.budgeted for found in judged if found is not None)
 
 
@@ -26,7 +26,7 @@ def asked_for(result):
 def too_tight(result):
     """Return a line on a tolerance that rounding does not leave, and one on what would pass, where there are such."""
     missed = [row for row in result.rows if row.is_rounding]
-    told = [_tighter(max(missed, key=lambda row: row.isolated.used), result.tolerance)] if missed else []
+    told = [_tighter(max(missed, key=lambda row: row.own.of_limit), result.tolerance)] if missed else []
     return told + [f"agrees from {result.would_pass}"] * bool(result.would_pass)
 
 
@@ -35,7 +35,7 @@ def _tighter(row, given):
     rtol, atol = own[1:] if own else (given.rtol, given.atol)
     asked = f"{rtol:g}" if rtol is not None and not atol else _bounds(rtol, atol)
     unit = 2 * UNITS[row.rounding.dtype]
-    here = unit if rtol is not None and rtol < unit else row.isolated.relative
+    here = unit if rtol is not None and rtol < unit else row.own.relative
     return f"{asked} is tighter than {row.rounding.dtype} can be here: about {short(here)}"
 
 

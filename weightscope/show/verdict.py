@@ -44,8 +44,8 @@ def sentence(result):
 
 def row_texts(row):
     """Return the numbers of a Difference as texts: what it used in float64 and deployed, alone, chained, from where."""
-    used = [ABSENT if found is None else share_text(found.used) for found in (row.function, row.isolated)]
-    largest = [ABSENT if found is None else difference_text(found.absolute) for found in (row.isolated, row.chained)]
+    used = [ABSENT if found is None else share_text(found.of_limit) for found in (row.own_in_float64, row.own)]
+    largest = [ABSENT if found is None else difference_text(found.absolute) for found in (row.own, row.total)]
     return [*used, *largest, _source_text(row.source)]
 
 
@@ -61,9 +61,9 @@ def _times(source):
 
 def _two_answers(result):
     """Return a line for each of the two questions: the same function, and within rounding."""
-    rows = [row for row in result.rows if row.function is not None]
+    rows = [row for row in result.rows if row.own_in_float64 is not None]
     if rows:
-        worst = max(row.function.used for row in rows)
+        worst = max(row.own_in_float64.of_limit for row in rows)
         answer = "yes" if result.same_function else "no"
         lines = [f"same function: {answer}; in float64 each layer alone used at most {share_text(worst)} of what"
                  " rounding may do"]
@@ -71,14 +71,14 @@ def _two_answers(result):
         lines = [f"same function: not asked in float64: {printable(result.no_twin)}"] if result.no_twin else []
     untold = [row for row in result.rows if row.reason == CONTRADICTED]
     lines += [f"no witness in float64 for {counted(len(untold), 'layer call')}"] if untold else []
-    judged = [row for row in result.rows if row.isolated is not None and row.isolated.budgeted]
+    judged = [row for row in result.rows if row.own is not None and row.own.budgeted]
     if judged and not by_tolerance(result):
-        worst = max(judged, key=lambda row: row.isolated.used)
-        answer = "yes" if all(row.isolated.within for row in judged) else "no"
+        worst = max(judged, key=lambda row: row.own.of_limit)
+        answer = "yes" if all(row.own.within for row in judged) else "no"
         lines.append(f"within rounding: {answer}; in its own dtype each layer alone used at most"
-                     f" {share_text(worst.isolated.used)} (layer '{printable(worst.path)}'{_ulps(worst.isolated)})")
-    judged = [row for row in result.rows if row.isolated is not None]
-    edges = sum(found.edges for row in result.rows for found in (row.function, row.isolated) if found is not None)
+                     f" {share_text(worst.own.of_limit)} (layer '{printable(worst.path)}'{_ulps(worst.own)})")
+    judged = [row for row in result.rows if row.own is not None]
+    edges = sum(found.edges for row in result.rows for found in (row.own_in_float64, row.own) if found is not None)
     lines += [f"on an edge: {counted(edges, 'value')} differ where the function jumps"] if edges else []
     return lines + _overflow(judged)
 
@@ -90,10 +90,10 @@ def _ulps(found):
 
 def _overflow(rows):
     """Return a line on values that are too large for a dtype on the way, where there are some."""
-    over = [row for row in rows if row.isolated.overflows]
-    values = sum(row.isolated.overflows for row in over)
+    over = [row for row in rows if row.own.overflows]
+    values = sum(row.own.overflows for row in over)
     return [f"overflow: {counted(values, 'value')} finite in float64 {'is' if values == 1 else 'are'} not in"
-            f" {over[0].isolated.dtype}, first at layer '{printable(over[0].path)}'"] if over else []
+            f" {over[0].own.dtype}, first at layer '{printable(over[0].path)}'"] if over else []
 
 
 def _chained(result):
@@ -101,8 +101,8 @@ def _chained(result):
     rows = [row for row in result.rows if row.source is not None]
     if not rows or result.first is not None:
         return []
-    most = max(rows, key=lambda row: row.chained.of_largest)
-    off = difference_text(most.chained.of_largest)
+    most = max(rows, key=lambda row: row.total.of_largest)
+    off = difference_text(most.total.of_largest)
     told = (f"chained: fed by NumPy's own values, off by at most {off} of a layer's largest value"
             f" (at '{printable(most.path)}')")
     worst = max(rows, key=lambda row: row.source.factor * (row.source.kind == AMPLIFIED))
@@ -193,7 +193,7 @@ def _first(row, theirs):
     own = row.verdict == "diverges"
     fault = "by its own fault" if own else "with differences inherited from before it"
     fault = "by the tolerance alone" if row.is_rounding else fault
-    if own and row.isolated is None:
+    if own and row.own is None:
         fault = row.reason
     return (f"first at layer '{printable(row.path)}' ({printable(row.class_name)}), {fault}:"
             f" {gap_text(row.fault, theirs)}")

@@ -20,7 +20,7 @@ MOST_EXPLAINED = 3  # layers, of a batch
 
 def with_causes(rows, sides, alone):
     """Return the Differences of a batch, the first that diverge with the known mistakes that would explain them."""
-    guilty = [row.path for row in rows if row.verdict == "diverges" and row.isolated is not None][:MOST_EXPLAINED]
+    guilty = [row.path for row in rows if row.verdict == "diverges" and row.own is not None][:MOST_EXPLAINED]
     if not guilty or sides.budgets is None:
         return rows
     model, found = sides.ours.model, {}
@@ -40,12 +40,12 @@ def causes_of(layer, given, theirs, budget, others=()):
     gap = budget(layer.run(*given)[0], theirs)
     if gap is None or gap.within:
         return []
-    best, told = LEFT_OVER * gap.used, []
+    best, told = LEFT_OVER * gap.of_limit, []
     for words, change in mistakes(layer, others):
         ours = mistaken(layer, given, change)
         gap = None if ours is None else budget(ours, theirs)
-        if gap is not None and gap.within and (gap.used < best or (not told and gap.used <= best)):
-            best, told = gap.used, [words]
+        if gap is not None and gap.within and (gap.of_limit < best or (not told and gap.of_limit <= best)):
+            best, told = gap.of_limit, [words]
         if told and best < SURE:
             break
     return told

@@ -39,11 +39,11 @@ class Difference(Shown):
     path: str
     class_name: str
     shape: Any
-    chained: Gap | None
-    isolated: Gap | None
+    total: Gap | None
+    own: Gap | None
     verdict: str
     reason: str = ""
-    function: Gap | None = None
+    own_in_float64: Gap | None = None
     causes: tuple[str, ...] = ()
     source: Source | None = None
     rounding: Gap | None = None
@@ -57,8 +57,8 @@ class Difference(Shown):
     @property
     def fault(self) -> Gap | None:
         """The Gap that the verdict is about."""
-        missed = [found for found in (self.function, self.isolated) if found is not None and not found.within]
-        return missed[0] if missed and self.verdict == "diverges" else self.chained
+        missed = [found for found in (self.own_in_float64, self.own) if found is not None and not found.within]
+        return missed[0] if missed and self.verdict == "diverges" else self.total
 
     def __repr__(self) -> str:
         return printable(f"<Difference {self.path!r} ({self.class_name}): {self.verdict}>")
@@ -110,7 +110,7 @@ class Comparison(Shown):
         complete = all(row.verdict in enough for row in self.rows)
         checked = sum(gap.values for gap in self.outputs)
         if self.partial:
-            checked += sum(row.chained.values for row in self.compared if row.chained)
+            checked += sum(row.total.values for row in self.compared if row.total)
         blind = self.unnoticed or self.untried or self.void
         return "agrees" if complete and checked and self.rows and not blind else "unchecked"
 
@@ -148,7 +148,7 @@ class Comparison(Shown):
     @property
     def same_function(self) -> bool | None:
         """Whether every layer that was asked in float64 is the same function; None where none was."""
-        asked = [row.function.within for row in self.rows if row.function is not None]
+        asked = [row.own_in_float64.within for row in self.rows if row.own_in_float64 is not None]
         return all(asked) if asked else None
 
     @property

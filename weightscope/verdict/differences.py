@@ -25,7 +25,7 @@ def differences_of(sides, alone):
 
 def _inheriting(row, sides, faulty):
     """Return the row, whose chained difference counts where a call before it diverges, or no budget tells roundings."""
-    too_far = row.verdict == "agrees" and row.isolated is not None and row.chained and not row.chained.within
+    too_far = row.verdict == "agrees" and row.own is not None and row.total and not row.total.within
     return replace(row, verdict="inherited") if too_far and (faulty or sides.budgets is None) else row
 
 
@@ -98,7 +98,7 @@ def _joined_row(rows):
     order = ("agrees", "inherited", "not compared", "not replayed", "misjudged", "diverges")
     worst = max(rows, key=lambda row: order.index(row.verdict))
     return replace(worst, causes=next((row.causes for row in rows if row.causes), ()),
-                   chained=worst_gap([row.chained for row in rows]),
-                   isolated=worst_gap([row.isolated for row in rows]),
-                   function=worst_gap([row.function for row in rows]),
+                   total=worst_gap([row.total for row in rows]),
+                   own=worst_gap([row.own for row in rows]),
+                   own_in_float64=worst_gap([row.own_in_float64 for row in rows]),
                    rounding=worst_gap([row.rounding for row in rows]))

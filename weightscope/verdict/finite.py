@@ -109,7 +109,7 @@ def _along(excused, array):
 def with_origins(found, rows, model):
     """Return NotFinites of outputs with the layer in which they began, going back from the output's own."""
     fed_by, outputs = dict(model.feeders()), model.sources()
-    wrong = {row.path for row in rows if any(gap is not None and gap.not_finite for gap in (row.isolated, row.chained))}
+    wrong = {row.path for row in rows if any(gap is not None and gap.not_finite for gap in (row.own, row.total))}
     return [replace(one, origin=_origin(outputs[int(one.name)][0], wrong, fed_by)) for one in found]
 
 
@@ -124,7 +124,7 @@ def _origin(path, wrong, fed_by):
 
 def proves_nothing(row):
     """Tell whether all that was compared of a Difference is NaN or infinite."""
-    gaps = [gap for gap in (row.function, row.isolated) if gap is not None] or [row.chained]
+    gaps = [gap for gap in (row.own_in_float64, row.own) if gap is not None] or [row.total]
     return all(gap is not None and 0 < gap.values == gap.not_finite for gap in gaps)
 
 

@@ -84,7 +84,7 @@ class Gap:
     """How far one output of ours, NumPy's, is from the reference's, Keras'.
 
     ``absolute``, ``relative``: the largest differences; ``index``: where the tolerance is missed by most, with the
-    values ``ours`` and ``theirs`` there; ``within``: whether every number is within what is allowed; ``used``: the
+    values ``ours`` and ``theirs`` there; ``within``: whether every number is within what is allowed; ``of_limit``: the
     largest share of that; ``ulps``: the difference there in units in the last place of the reference's dtype, the
     largest where several outputs are seen as one; ``values``: how many were compared; ``edges``: how many
     differ because the function jumps there; ``budgeted``: whether a budget for rounding says what is allowed, and no
@@ -107,7 +107,7 @@ class Gap:
     theirs: float
     within: bool
     values: int
-    used: float = 0.0
+    of_limit: float = 0.0
     ulps: float = 0.0
     edges: int = 0
     budgeted: bool = False
@@ -204,7 +204,7 @@ def _array_gap(ours, theirs, allowed, jump):
     with np.errstate(all="ignore"):
         found = [_part_gap(one[part], other[part], lambda size, part=part: allowed(part, size),
                            None if jump is None else jump[part]) for part in parts]
-    largest = max(range(len(found)), key=lambda i: found[i].used)
+    largest = max(range(len(found)), key=lambda i: found[i].of_limit)
     place = found[largest].index[0] + parts[largest].start
     worst = worst_gap(found)
     return replace(worst, ulps=found[largest].ulps, index=tuple(int(i) for i in np.unravel_index(place, shape)),
@@ -305,7 +305,7 @@ def worst_gap(gaps):
     gaps = [found for found in gaps if found is not None]
     if not gaps:
         return None
-    worst = max(gaps, key=lambda found: found.used)
+    worst = max(gaps, key=lambda found: found.of_limit)
     return replace(worst, values=sum(found.values for found in gaps), edges=sum(found.edges for found in gaps),
                    ulps=max(found.ulps for found in gaps), overflows=sum(found.overflows for found in gaps),
                    of_largest=max(found.of_largest for found in gaps),

@@ -20,7 +20,7 @@ def with_misjudged(rows, sides, alone, kind):
     """
     model = sides.ours.model
     layers = {path: meanings for path, layer in model.calls() if (meanings := kind and meanings_of(model, layer, kind))}
-    paths = {row.path for row in rows if row.verdict == "diverges" and row.isolated is not None} & layers.keys()
+    paths = {row.path for row in rows if row.verdict == "diverges" and row.own is not None} & layers.keys()
     if not paths:
         return rows
     with sides.ours.in_float64():

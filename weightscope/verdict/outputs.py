@@ -46,7 +46,7 @@ class Outputs:
         tolerance = replace(tolerance, through=self._dtype)
         pairs = zip(self.ours(len(predicted)), predicted, strict=True)
         found = [gap(a, in_our_float(b, a.dtype), tolerance) for a, b in pairs if b is not None]
-        sound = all(row.isolated is not None and row.verdict == "agrees" for row in rows)
+        sound = all(row.own is not None and row.verdict == "agrees" for row in rows)
         if sound and all(output is not None for output in self._theirs) and not tolerance.is_given:
             traced = flatten(concatenate(self._theirs))
             kept = [gap(a, b, tolerance).within for a, b in zip(traced, predicted) if b is not None]

@@ -52,7 +52,7 @@ class Trial:
 def trials_of(rows, sides, alone):
     """Return a Trial for each call of a batch that agrees when it is judged alone."""
     judges = {row.path: alone.finest_judge(row.path, sides.asked[row.path]) for row in rows
-              if row.verdict == "agrees" and row.isolated is not None}
+              if row.verdict == "agrees" and row.own is not None}
     calls = calls_of(sides.ours.model, sides.ours.batch, sides.given, judges)
     with sides.ours.in_float64():
         return [_Trying(path, *call, *judges[path]).trial() for path, call in calls]
@@ -181,7 +181,7 @@ class _Trying:
         moved = self._with(place, array, index, NUDGE * size)
         if moved is None or not _moved(moved, self._right):
             return None
-        used = self._rule(moved, self._theirs).used
+        used = self._rule(moved, self._theirs).of_limit
         change = min(max(2 * NUDGE / used, FINEST), 1.0) if used else 1.0
         while change <= 1:
             if not self._rule(self._with(place, array, index, change * size), self._theirs).within:

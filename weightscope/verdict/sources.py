@@ -24,16 +24,16 @@ def with_sources(rows, fed_by):
     fed_by, off, found = dict(fed_by), {}, []
     for row in rows:
         arriving = max((off.get(path, 0.0) for path in fed_by[row.path]), default=0.0)
-        off[row.path] = row.chained.of_largest if row.chained else arriving
+        off[row.path] = row.total.of_largest if row.total else arriving
         found.append(replace(row, source=_source(row, arriving)))
     return found
 
 
 def _source(row, arriving):
-    size = row.chained.of_largest if row.chained else 0.0
+    size = row.total.of_largest if row.total else 0.0
     if not size:
         return None
     factor = size / arriving if arriving else 0.0
-    if not arriving or (row.isolated and size <= TWICE * row.isolated.of_largest):
+    if not arriving or (row.own and size <= TWICE * row.own.of_largest):
         return Source(BORN, factor)
     return Source(AMPLIFIED if factor > TWICE else INHERITED, factor)

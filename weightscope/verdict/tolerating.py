@@ -17,7 +17,7 @@ def would_pass(rows, outputs, tolerance):
         return ""
     groups = {None: wrong}
     for row in missed:
-        groups.setdefault(tolerance.of_layer(row.path), []).append(row.isolated)
+        groups.setdefault(tolerance.of_layer(row.path), []).append(row.own)
     found = [_option(own, gaps, tolerance) for own, gaps in groups.items() if gaps]
     return "" if None in found else " ".join(found)
 
