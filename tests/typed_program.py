@@ -133,7 +133,7 @@ assert_type(row.own, Gap | None)
 assert_type(row.fault, Gap | None)
 reveal_type(row.source)
 gap = comparison.outputs[0]
-reveal_type((gap.absolute, gap.relative, gap.index, gap.ours, gap.theirs, gap.within, gap.values, gap.of_limit, gap.ulps))
+reveal_type((gap.absolute, gap.relative, gap.index, gap.ours, gap.theirs, gap.within, gap.values, gap.of_limit))
 for trial in comparison.trials or []:
     reveal_type((trial.path, trial.missed, trial.smallest, trial.finest))
 recorded = Recorded(model, "golden.npz")

@@ -105,7 +105,7 @@ def test_an_interrupt_is_one_line(shown):
 def test_output_that_the_encoding_lacks_is_escaped(shown):
     done = run("inspect", shown["small.h5"].path, env={"PYTHONIOENCODING": "ascii"})
     assert done.returncode == 0
-    assert "kernel (2 in \\xd7 3 units)" in done.stdout
+    assert "kernel (2, 3) = 2 in \\xd7 3 units" in done.stdout
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has it")

@@ -24,7 +24,10 @@ def test_results_are_plain_text_of_stable_width_in_a_pipe(shown):
     assert again.stdout == done.stdout
     wide = run("inspect", path, env={"COLUMNS": "200"}).stdout.splitlines()
     for layer in shown["deep.keras"].keras.layers:
-        assert any(line.startswith(f"{layer.name}  Dense  (None, 4)") for line in wide)
+        assert any(line.split()[:3] == [layer.name, "Dense", "(None,"] for line in wide)
+    full = run("inspect", path, "--full", env={"COLUMNS": "200"}).stdout.splitlines()
+    for layer in shown["deep.keras"].keras.layers:
+        assert any(line.startswith(f"{layer.name}  Dense  (None, 4)") for line in full)
 
 
 @pytest.mark.parametrize(("arguments", "env", "coloured"), [

@@ -29,7 +29,7 @@ def document(path, **options):
 def test_a_model(shown):
     found = document(shown["gates.h5"].path, with_statistics=True)
     model = shown["gates.h5"].keras
-    assert (found["schema"], found["report"], found["weightscope"]) == (1, "inspect", __version__)
+    assert (found["schema"], found["report"], found["weightscope"]) == (2, "inspect", __version__)
     assert found["model"]["inputs"][0]["shape"] == [None, 5, 3]
     assert found["parameters"]["total"] == model.count_params()
     assert found["ledger"] == {"total": 12, "claimed": 12, "optimizer_state": 0, "random_state": 0, "unclaimed": [],

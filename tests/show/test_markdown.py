@@ -43,8 +43,10 @@ def test_layers_and_weights_are_tables(shown):
     assert [row[:3] for row in layers[1:4]] == [["input_layer", "InputLayer", "(None, 5, 3)"],
                                                 ["memory", "LSTM", "(None, 5, 4)"],
                                                 ["update", "GRU", "(None, 5, 3)"]]
-    assert weights[1][:5] == ["memory", "kernel (3 in × i|f|c|o: 4 units)", "float32", "48", "yes"]
-    assert ["update", "bias (input|recurrent × z|r|h: 3 units)"] in [row[:2] for row in weights]
+    kernel = "kernel (3, 16) = 3 in × 4 gates of 4 units: i 0–3, f 4–7, c 8–11, o 12–15"
+    assert weights[1][:5] == ["memory", kernel, "float32", "48", "yes"]
+    bias = "bias (2, 9) = input|recurrent × 3 gates of 3 units: z 0–2, r 3–5, h 6–8"
+    assert ["update", bias] in [row[:2] for row in weights]
     assert {len(row) for row in weights} == {12}
     assert {len(row) for row in layers} == {7}
 

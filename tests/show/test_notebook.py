@@ -129,18 +129,19 @@ def test_a_part_of_a_model_has_the_paths_that_it_takes_itself():
 def test_layers_and_weights():
     model, _ = opened("lstm.keras")
     assert str(model["dense"]) == """\
-dense  Dense  5 parameters
+dense  Dense  4·1 + 1 = 5 parameters
   y = x · kernel + bias
-  kernel (4 in × 1 units)  float32  4
-  bias (1 units)           float32  1"""
+  kernel (4, 1) = 4 in × 1 unit  float32  4
+  bias (1,) = 1 unit             float32  1"""
     assert repr(model["dense"]) == "<Dense 'dense': kernel (4, 1), bias (1,)>"
     assert repr(model["input_layer"]) == "<InputLayer 'input_layer'>"
     kernel = model["lstm"].weights["kernel"]
     assert repr(kernel) == "<Weight kernel (in i|f|c|o:units) (3, 16) float32>"
     lines = str(kernel).splitlines()
-    assert lines[0] == "kernel  (3 in × i|f|c|o: 4 units)  float32"
-    assert [line for line in lines if "units)" in line][1:] == [f"[{gate}] (3 in × 4 units)" for gate in "ifco"]
-    assert np.array2string(kernel.array[0, 0], floatmode="unique") in lines[2]
+    assert lines[0] == "kernel  (3, 16) = 3 in × 4 gates of 4 units: i 0–3, f 4–7, c 8–11, o 12–15"
+    assert lines[1] == "  float32"
+    assert [line for line in lines if "units)" in line] == [f"[{gate}] (3 in × 4 units)" for gate in "ifco"]
+    assert np.array2string(kernel.array[0, 0], floatmode="unique") in lines[3]
     for shown in (model["dense"], kernel):
         assert safe(shown._repr_html_()).strip() == str(shown)
     assert str(weightscope.Weight("bias", "units")) == "bias  not in the file"
@@ -200,7 +201,7 @@ def test_a_comparison_prints_what_the_command_prints(tmp_path, change, self_test
     found = weightscope.verify(model, x, against=reference, self_test=self_test)
     assert bool(found) is (change == 0)
     command = [sys.executable, "-m", "weightscope", "verify", SAMPLES / "xor_relu.h5", "--input",
-               SAMPLES / "xor_relu_input.npy", "--reference", reference, *["--self-test"] * self_test]
+               SAMPLES / "xor_relu_input.npy", "--reference", reference, "--legend", *["--self-test"] * self_test]
     ran = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
     assert ran.returncode == found.exit_code
     assert str(found) + "\n" == ran.stdout
@@ -212,10 +213,11 @@ def test_a_comparison_in_short_and_in_a_notebook(tmp_path):
     assert repr(found) == (f"<Comparison diverges, first at 'dense_1': 2 of 2 layer calls, 4 samples, against recorded"
                            f" values of {tmp_path / 'golden.npz'}>")
     seen = safe(found._repr_html_())
-    assert "✗ diverges from recorded values" in seen and "by its own fault" in seen
+    assert "✗ xor_relu.h5 diverges from recorded values" in seen and "by its own fault" in seen
     assert re.findall(r"^(dense\w*|agrees|diverges)$", seen, re.M) == ["dense", "agrees", "dense_1", "diverges"]
     fine = compared(tmp_path, self_test=True)
-    assert "✓ agrees with recorded values" in safe(fine._repr_html_()) and "self-test" in safe(fine._repr_html_())
+    seen = safe(fine._repr_html_())
+    assert "✓ xor_relu.h5 agrees with recorded values" in seen and "self-test" in seen
 
 
 def test_a_row_by_itself(tmp_path):
@@ -223,7 +225,7 @@ def test_a_row_by_itself(tmp_path):
     assert repr(row) == "<Difference 'dense_1' (Dense): diverges>"
     lines = str(row).splitlines()
     assert lines[0] == "dense_1  Dense  (None, 1)  diverges"
-    assert "chained: largest difference 2.5e-01" in str(row) and "apart by 2.5e-01" in str(row)
+    assert "total error: 2.5e-01, over 1000× of limit" in str(row) and "apart by 2.5e-01" in str(row)
     assert safe(row._repr_html_()).strip() == str(row)
 
 
@@ -274,6 +276,6 @@ def test_the_front_door_tells_how_things_are_shown_and_nobody_else():
         empty = Comparison([], [], 0, Tolerance())
         assert str(empty) == repr(empty)
         weightscope.Comparison
-        assert "unchecked: the model has no layer" in str(empty)
+        assert str(empty).startswith("the model is unchecked: the model has no layer")
     """
     subprocess.run([sys.executable, "-c", code, SAMPLES / "xor_relu.h5"], check=True)

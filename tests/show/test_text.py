@@ -15,29 +15,30 @@ SMALL = """\
 small  Sequential  legacy h5 model  Keras {version}  tensorflow backend
 input   pair    (None, 2)  float32
 output  answer  (None, 1)
+None: the number of samples, which the model leaves open
 
-hidden  Dense  (None, 3)  9 parameters
+hidden  Dense  (None, 3)  2·3 + 3 = 9 parameters
   y = relu(x · kernel + bias)
   (None, 2) · (2 in × 3 units) + (3 units) → (None, 3)
-  kernel (2 in × 3 units)  float32  6
+  kernel (2, 3) = 2 in × 3 units  float32  6
     min 1  max 6  mean 3.5  std 1.708  zeros 0  NaN 0  Inf 0
     [[1. 2. 3.]
      [4. 5. 6.]]
-  bias (3 units)           float32  3
+  bias (3,) = 3 units             float32  3
     min -1  max 0  mean -0.3333  std 0.4714  zeros 2  NaN 0  Inf 0
     [ 0.  0. -1.]
 
 drop  Dropout  (None, 3)  {formula}
 
-answer  Dense  (None, 1)  4 parameters
+answer  Dense  (None, 1)  3·1 + 1 = 4 parameters
   y = sigmoid(x · kernel + bias)
-  (None, 3) · (3 in × 1 units) + (1 units) → (None, 1)
-  kernel (3 in × 1 units)  float32  3
+  (None, 3) · (3 in × 1 unit) + (1 unit) → (None, 1)
+  kernel (3, 1) = 3 in × 1 unit  float32  3
     min -1  max 1  mean 0  std 0.8165  zeros 1  NaN 0  Inf 0
     [[ 1.]
      [-1.]
      [ 0.]]
-  bias (1 units)           float32  1
+  bias (1,) = 1 unit             float32  1
     min 0.5  max 0.5  mean 0.5  std 0  zeros 0  NaN 0  Inf 0
     [0.5]
 
@@ -46,9 +47,9 @@ parameters 13 = trainable 13 + non-trainable 0
 """
 
 
-def written(path, patterns=(), statistics=False, values=False):
+def written(path, patterns=(), statistics=False, values=False, full=None):
     file = io.StringIO()
-    view = Overview(load(path), statistics, values)
+    view = Overview(load(path), statistics, values, full)
     if patterns:
         assert view.choose(patterns) == []
     text.model(view, text.Page(file))
@@ -73,19 +74,24 @@ def test_a_small_model_from_head_to_foot(shown):
 
 def test_blocks_of_gates(shown):
     found = written(shown["gates.keras"].path)
-    for line in ("kernel (3 in × i|f|c|o: 4 units)", "recurrent_kernel (4 units × i|f|c|o: 4 units)",
-                 "bias (input|recurrent × z|r|h: 3 units)", "forward_layer: forward_simple_rnn  SimpleRNN",
+    for line in ("kernel (3, 16) = 3 in × 4 gates of 4 units: i 0–3, f 4–7, c 8–11, o 12–15",
+                 "recurrent_kernel (4, 16) = 4 units × 4 gates of 4 units  float32",
+                 "bias (2, 9) = input|recurrent × 3 gates of 3 units ",
+                 "with return_sequences=True\n  by default return_state=False, go_backwards=False, stateful=False,",
+                 "forward_layer: forward_simple_rnn  SimpleRNN",
                  "backward_layer: backward_simple_rnn  SimpleRNN"):
         assert line in found
 
 
 def test_a_shared_layer_comes_once_with_its_calls(shown):
     found = written(shown["shared.keras"].path)
-    assert found.count("twin  Dense  called 2 times  15 parameters") == found.count("  twin  Dense") + 1 == 1
+    assert found.count("twin  Dense  called 2 times  4·3 + 3 = 15 parameters") == found.count("  twin  Dense") + 1 == 1
     assert "  twin  on left  → (None, 3)\n  twin#2  on right  → (None, 3)\n" in found
     assert "joined  Concatenate  on twin, twin#2  → (None, 6)" in found
-    assert "inner  Sequential  (None, 2)  14 parameters  frozen\n  core  Dense  (None, 2)  14 parameters" in found
-    assert "moving_variance (2 channels)  float32  2  non-trainable" in found
+    assert "inner  Sequential  (None, 2)  14 parameters  frozen\n  core  Dense  (None, 2)  6·2 + 2 = 14 p" in found
+    assert "moving_variance (2,) = 2 channels  float32  2  non-trainable" in found
+    assert found.endswith("frozen: trainable is False, so fit() leaves its weights as they are\n"
+                          "non-trainable: a weight that the optimizer does not change\n")
     assert "input   left    (None, 4)  float32\ninput   right   (None, 4)  float32\n" in found
 
 
@@ -108,12 +114,74 @@ def test_parameters_are_those_of_keras(shown, name, kind):
 
 
 def test_sixty_layers_at_eighty_columns(shown):
-    found = written(shown["deep.keras"].path)
+    found = written(shown["deep.keras"].path, full=True)
     lines = found.splitlines()
     assert max(len(line) for line in lines if not line.startswith("arrays in file")) <= 80
     assert len(lines) <= 60 * 7 + 10
     for layer in shown["deep.keras"].keras.layers:
         assert re.search(rf"^{layer.name}(  Dense|$)", found, re.MULTILINE), f"{layer.name} is cut"
+
+
+def test_large_models_have_one_line_a_layer_if_nothing_else_is_asked_for(shown):
+    found = written(shown["deep.keras"].path)
+    names = [layer.name for layer in shown["deep.keras"].keras.layers]
+    assert re.findall(r"^  (dense_of_a\w+)\s+Dense\s", found, re.MULTILINE) == names
+    hint = "\none line a layer, for there are 60: --full shows all of each, --layer NAME one\n  of them\n"
+    assert found.replace(hint, "") == written(shown["deep.keras"].path, full=False) != found
+    for asked in ({"full": True}, {"statistics": True}, {"patterns": [names[3]]}):
+        assert "kernel (4, 4) = 4 in × 4 units" in written(shown["deep.keras"].path, **asked)
+    short = written(shown["shared.keras"].path, full=False)
+    assert re.search(r"^  twin +Dense +\(None, 3\) +15  called 2 times$", short, re.MULTILINE)
+    assert "14  frozen\n" in short
+    assert "on twin, twin#2\n" in short and "kernel" not in short
+
+
+@pytest.fixture(scope="module")
+def settings_of(tmp_path_factory):
+    """Return a function of layers of Keras' to what is said of each, by its name."""
+    keras = pytest.importorskip("keras")
+
+    def told(*layers, shape=(8, 9, 2)):
+        path = tmp_path_factory.mktemp("settings") / "model.keras"
+        entry = keras.Input(shape)
+        keras.Model(entry, [layer(entry) for layer in layers]).save(path)
+        file = io.StringIO()
+        text.model(Overview(load(path)), text.Page(file))
+        return [re.sub(r"\n +", " ", part) for part in file.getvalue().split("\n\n")[1:-1]], load(path)
+
+    return told
+
+
+def test_every_setting_that_the_result_depends_on(settings_of):
+    layers = pytest.importorskip("keras").layers
+    found, model = settings_of(
+        layers.MaxPooling2D((3, 2), padding="same", name="a"), layers.Conv2D(3, 2, strides=(1, 2), name="b"),
+        layers.Conv2D(3, 2, padding="same", dilation_rate=3, use_bias=False, data_format="channels_first", name="c"),
+        layers.Dense(3, activation="relu", name="d"), layers.BatchNormalization(axis=1, epsilon=1e-5, name="e"),
+        layers.LayerNormalization(center=False, name="f"), layers.Resizing(4, 5, interpolation="nearest", name="g"))
+    told = dict(zip("abcdefg", re.findall(r"^[a-g]  .*", "\n".join(found), re.MULTILINE)))
+    assert "with pool_size=(3, 2), strides=(3, 2), padding='same'" in told["a"] or (
+        "with pool_size=(3, 2), padding='same' by default strides=None" in told["a"])
+    assert "with kernel_size=(2, 2), strides=(1, 2) by default padding='valid'" in told["b"]
+    assert "puts zeros" not in told["b"] and "padding puts zeros around x" in told["c"]
+    assert "data_format='channels_first'" in told["c"] and "use_bias=False" in told["c"]
+    assert "dilation_rate=(3, 3)" in told["c"]
+    assert "units=" not in told["d"] and "activation=" not in told["d"] and "relu(" in told["d"]
+    assert "with axis=1, epsilon=1e-05" in told["e"]
+    assert "center=False by default" in told["f"]
+    assert "height=4, width=5, interpolation='nearest'" in told["g"]
+    for block in Overview(model).blocks:
+        for name, (kind, _) in block.layer.settings().items():
+            if name in block.layer.config and kind != "object":
+                assert name in block.settings()
+
+
+def test_what_is_no_size_of_samples_and_is_open(settings_of):
+    layers = pytest.importorskip("keras").layers
+    file = io.StringIO()
+    _, model = settings_of(layers.SimpleRNN(2), shape=(None, 3))
+    text.model(Overview(model), text.Page(file))
+    assert "\nNone: a size that the model leaves open; the first is the number of samples\n" in file.getvalue()
 
 
 def test_names_of_a_file_are_data(shown):
@@ -126,7 +194,7 @@ def test_a_file_of_weights_alone(shown):
     found = written(shown["small.weights.h5"].path)
     assert "no shapes, no replay: the file holds weights only" in found
     assert "inferred: Dense, by its name and its weights' shapes" in found
-    assert "kernel (2 in × 3 units)  float32  6" in found
+    assert "kernel (2, 3) = 2 in × 3 units  float32  6" in found
     assert "arrays in file 4 = claimed 4" in found
 
 
@@ -156,9 +224,9 @@ def test_an_unknown_class_is_listed_with_its_weights(shown, tmp_path):
         del file.attrs["model_config"]
         file.attrs["model_config"] = np.bytes_(config.encode())
     found = written(str(path))
-    assert "hidden  MyDense  (unknown)  9 parameters" in found
+    assert "hidden  MyDense  (unknown)  2·3 + 3 = 9 parameters" in found
     assert "not replayed: class MyDense" in found
-    assert "kernel (2 × 3)  float32  6" in found
+    assert "kernel (2, 3)  float32  6" in found
     assert "arrays in file 4 = claimed 4 + optimizer state 0" in found
 
 

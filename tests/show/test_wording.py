@@ -5,7 +5,16 @@ import pytest
 from weightscope.files.saved import Stored
 from weightscope.model.layer import Weight
 from weightscope.model.names import did_you_mean, printable
-from weightscope.show.wording import apart, axes_of, axes_text, counted, shape_list, shape_text
+from weightscope.show.wording import (
+    apart,
+    axes_of,
+    axes_text,
+    counted,
+    shape_list,
+    shape_text,
+    share_text,
+    weight_text,
+)
 
 
 def weight(axes, shape):
@@ -26,10 +35,30 @@ def weight(axes, shape):
     ("i|f|c|o:units", (7,), "(7)"),
     ("input|recurrent units", (3, 4), "(3 × 4)"),
     ("1 a", (1, 5), "(1 × 5 a)"),
+    ("in units", (1, 1), "(1 in × 1 unit)"),
+    ("i|f|c|o:units", (4,), "(i|f|c|o: 1 unit)"),
+    ("frequencies", (1,), "(1 frequency)"),
     ("in i|f|c|o:units", None, "(in × i|f|c|o: units)"),
 ])
 def test_axes_have_a_word_and_a_size(axes, shape, text):
     assert axes_text(weight(axes, shape)) == text
+
+
+@pytest.mark.parametrize(("axes", "shape", "text"), [
+    ("in units", (2000, 32), "(2000, 32) = 2000 in × 32 units"),
+    ("in i|f|c|o:units", (3, 16), "(3, 16) = 3 in × 4 gates of 4 units: i 0–3, f 4–7, c 8–11, o 12–15"),
+    ("input|recurrent z|r|h:units", (2, 3), "(2, 3) = input|recurrent × 3 gates of 1 unit: z 0, r 1, h 2"),
+    ("units", (1,), "(1,) = 1 unit"), ("", (3, 4), "(3, 4)"), ("", (), "() = a single number"),
+    ("in units", (3, 4, 5), "(3, 4, 5)"),
+])
+def test_the_shape_beside_the_words(axes, shape, text):
+    assert weight_text(weight(axes, shape)) == text
+
+
+def test_where_gates_are_is_said_once():
+    said = set()
+    assert weight_text(weight("i|f:units", (4,)), said) == "(4,) = 2 gates of 2 units: i 0–1, f 2–3"
+    assert weight_text(weight("in i|f:units", (1, 4)), said) == "(1, 4) = 1 in × 2 gates of 2 units"
 
 
 def test_axes_as_data():
@@ -83,3 +112,12 @@ def test_near_names():
     assert did_you_mean("dens", ["dense", "lstm"]) == " Did you mean dense?"
     assert did_you_mean("dens", ["dense\x1b", "lstm"]) == " Did you mean dense\\x1b?"
     assert did_you_mean("zzz", ["dense"]) == ""
+
+
+@pytest.mark.parametrize(("share", "text"), [
+    (0.0, "0%"), (1e-9, "<1%"), (0.0099, "<1%"), (0.01, "1%"), (0.126, "13%"), (0.999, "99%"), (1.0, "100%"),
+    (1.0001, "101%"), (52.3, "5,230%"), (1000.0, "100,000%"), (1000.1, "over 1000×"), (2e38, "over 1000×"),
+    (float("inf"), "over 1000×"), (float("nan"), "over 1000×"),
+])
+def test_a_share_is_in_percent_and_never_looks_like_the_other_side_of_all_of_it(share, text):
+    assert share_text(share) == text

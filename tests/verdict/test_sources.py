@@ -1,4 +1,4 @@
-"""Where a chained difference comes from: what feeds each call, and what is born, inherited or amplified."""
+"""Where a total error comes from: what feeds each call, and what is born in it, comes in, or grows."""
 
 from dataclasses import replace
 
@@ -39,23 +39,23 @@ def test_what_feeds_each_call(nested):
     assert found["last"] == ["sum"]
 
 
-def row(path, chained, alone):
+def row(path, total, own):
     theirs = np.array([1.0, 0.5])
     def off(by):
         return gap(theirs + by, theirs, Tolerance(1.0, 1.0))
-    return Difference(path, "Dense", (None, 2), off(chained), off(alone), "agrees")
+    return Difference(path, "Dense", (None, 2), off(total), off(own), "agrees")
 
 
-def test_born_inherited_and_amplified(nested):
+def test_born_come_in_and_grown(nested):
     rows = [row("shared", 1e-6, 1e-6), row("shared#2", 0.0, 0.0), row("get_item", 0.0, 0.0),
             row("inner/one", 1e-6, 1e-9), row("inner/two", 5e-5, 0.0), row("sum", 6e-5, 4e-5), row("last", 2e-6, 0.0)]
     found = {row.path: row.source for row in with_sources(rows, nested.feeders())}
     assert found["shared"].kind == "born here" and found["shared"].factor == 0
     assert found["shared#2"] is found["get_item"] is None
-    assert found["inner/one"].kind == "inherited" and found["inner/one"].factor == pytest.approx(1)
-    assert found["inner/two"].kind == "amplified" and found["inner/two"].factor == pytest.approx(50)
+    assert found["inner/one"].kind == "came in" and found["inner/one"].factor == pytest.approx(1)
+    assert found["inner/two"].kind == "grew here" and found["inner/two"].factor == pytest.approx(50)
     assert found["sum"].kind == "born here"
-    assert found["last"].kind == "inherited" and found["last"].factor == pytest.approx(1 / 30)
+    assert found["last"].kind == "came in" and found["last"].factor == pytest.approx(1 / 30)
 
 
 def test_a_call_without_values_hands_on_what_fed_it(nested):
@@ -64,7 +64,7 @@ def test_a_call_without_values_hands_on_what_fed_it(nested):
             row("inner/two", 0.0, 0.0), replace(row("sum", 1e-5, 0.0), own=None), row("last", 0.0, 0.0)]
     found = {row.path: row.source for row in with_sources(rows, nested.feeders())}
     assert found["shared"] is found["get_item"] is None
-    assert found["sum"].kind == "amplified" and found["sum"].factor == pytest.approx(10)
+    assert found["sum"].kind == "grew here" and found["sum"].factor == pytest.approx(10)
 
 
 def test_an_exponential_amplifies_what_it_inherits(tmp_path):
@@ -73,5 +73,5 @@ def test_an_exponential_amplifies_what_it_inherits(tmp_path):
     model.layers[0].set_weights([np.random.default_rng(1).uniform(0.19, 0.21, (500, 8)), np.zeros(8)])
     model.save(tmp_path / "model.keras")
     sums, powers = verify(weightscope.load(tmp_path / "model.keras"), x).rows
-    assert sums.source.kind == "born here" and powers.source.kind == "amplified"
+    assert sums.source.kind == "born here" and powers.source.kind == "grew here"
     assert 5 < powers.source.factor < 100  # exp(z) moves by z times the relative change of z, which is about 50

@@ -68,7 +68,7 @@ def test_rounding_that_layers_amplify_is_no_difference(amplifying):
 
 def test_an_output_that_is_another_diverges_all_the_same(amplifying):
     found = amplifying.judged(amplifying.wired_wrong())
-    assert not found.within and found.used > 1 and not found.is_chaotic
+    assert not found.within and found.of_limit > 1 and not found.is_chaotic
     off = amplifying.traced * np.float32(1 + 4 * found.span)
     assert not amplifying.judged(off).within
 

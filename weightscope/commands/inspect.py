@@ -12,12 +12,14 @@ from weightscope.model.names import did_you_mean
               help="Only this layer; a name, a path such as encoder/dense, or a pattern such as 'conv*'. Repeatable.")
 @click.option("--stats", is_flag=True, help="Min, max, mean, standard deviation, zeros, NaN and Inf of each weight.")
 @click.option("--values", is_flag=True, help="The values: all of a small weight, the corners of a large one.")
+@click.option("--full/--summary", default=None, help="All of every layer, or one line a layer; without either, one line"
+                                                    " each where there are more than 40.")
 @options.reading
 @options.own_layers
 @options.layout
 @options.color
 @options.output
-def command(model, reading, chosen, stats, values, layout, color, output):
+def command(model, reading, chosen, stats, values, full, layout, color, output):
     """Show every layer of the saved MODEL, and every weight with a word for each of its axes.
 
     MODEL is a .keras, .h5, .hdf5 or .weights.h5 file. No code of it runs, and Keras is not needed. At the end stands
@@ -26,7 +28,7 @@ def command(model, reading, chosen, stats, values, layout, color, output):
     from weightscope.opening.load import load
     from weightscope.show.overview import Overview
 
-    view = Overview(load(model, **reading), stats, values)
+    view = Overview(load(model, **reading), stats, values, full)
     _choose(view, chosen)
     with options.report(output, layout, color) as report:
         report.model(view)

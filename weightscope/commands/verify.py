@@ -2,10 +2,31 @@
 
 import os
 from contextlib import nullcontext
+from functools import wraps
 
 import click
 
 from weightscope.commands import options
+
+
+def showing(command):
+    """Add the options for how much is shown; the command gets them as ``shown``, the keywords of a format."""
+    names = ("rows", "quiet", "verbose", "legend")
+
+    @wraps(command)
+    def with_shown(*args, **given):
+        return command(*args, shown={name: given.pop(name) for name in names}, **given)
+
+    for option in (
+            click.option("--legend/--no-legend", default=None, help="Say below the table what its columns are, or do"
+                                                                    " not; without either, in a terminal only."),
+            click.option("-v", "--verbose", is_flag=True, help="Show how each layer does in float64, and in its own"
+                                                               " dtype."),
+            click.option("-q", "--quiet", is_flag=True, help="Say the verdict in one line, and nothing else."),
+            click.option("--rows", type=click.IntRange(min=0), metavar="N",
+                         help="At most N rows; layers that do not agree are always shown.")):
+        with_shown = option(with_shown)
+    return with_shown
 
 
 @click.command("verify", short_help="Replay predict in NumPy and compare with Keras at every layer.")
@@ -27,8 +48,7 @@ from weightscope.commands import options
               help="Judge one layer so; NAME may be a pattern. Repeatable.")
 @click.option("--allow-nonfinite", is_flag=True, help="Let NaN and infinities count as agreement where both have"
                                                       " them, also those that weights hold.")
-@click.option("--limit", type=click.IntRange(min=0), metavar="N",
-              help="At most N rows; layers that do not agree are always shown.")
+@showing
 @options.reading
 @options.own_layers
 @options.trust
@@ -36,13 +56,14 @@ from weightscope.commands import options
 @options.color
 @options.output
 def command(model, reading, inputs, reference, seed, samples, batch_size, quick, self_test, rtol, atol, of_layers,
-            allow_nonfinite, limit, trusted, layout, color, output):
+            allow_nonfinite, shown, trusted, layout, color, output):
     """Run the saved MODEL twice, by hand in NumPy and in Keras, and compare the two at every layer.
 
-    Each layer, fed with Keras' own values, is judged twice: in float64 on both sides (is it the same function?), and as
-    the model is, against ours in float64 (is it within rounding?). What rounding may do is estimated for each value;
-    --rtol and --atol put a plain tolerance in its place. Keras runs in a process of its own, in safe mode; --reference
-    takes another referee than Keras 3, or values recorded before.
+    The report has a line for each layer. Own error: the largest difference when the layer is given Keras' own values.
+    Total error: the same when NumPy computes all before it, too. Of limit: the own error as a share of what rounding
+    can do, which is estimated for each value (--rtol and --atol put a plain tolerance in its place); over 100% it
+    diverges. It is asked twice, and the worse shown: in float64 (is it the same function?), and in the model's dtype.
+    Keras runs in a process of its own, in safe mode; --reference takes another referee, or values recorded before.
 
     \b
     Exit status: 0 agrees, 1 diverges, or weights or outputs are not finite,
@@ -69,15 +90,15 @@ def command(model, reading, inputs, reference, seed, samples, batch_size, quick,
         else:
             against = Recorded(opened, options.existing(reference, KINDS))
             arrays, description = given.for_recorded(opened, inputs, against.path, against.inputs)
-        _talk(description)
-        result = verify(opened, arrays, tolerance, batch_size, options.progress, against, self_test,
-                        allow_nonfinite)
+        _talk("" if shown["quiet"] else description)
+        result = verify(opened, arrays, tolerance, batch_size, options.progress, against, self_test, allow_nonfinite)
     with options.report(output, layout, color) as report:
-        report.comparison(result, limit)
+        report.comparison(result, **shown)
     raise SystemExit(result.exit_code)
 
 
 def _talk(description):
     from weightscope.model.names import printable
 
-    click.echo(printable(description), err=True)
+    if description:
+        click.echo(printable(description), err=True)

@@ -51,6 +51,11 @@ class Convolution(Windowed, LowRank):
     filters: int
     groups: int = 1
 
+    def written_formula(self):
+        where = {"valid": "", "causal": "; padding puts zeros before x"}
+        padded = "; padding puts zeros around x"
+        return super().written_formula().replace(padded, where.get(self.padding, padded))
+
     def weight_specs(self):
         seen = "in" if self.groups == 1 else "in/groups"
         words = f"{SPACE[self.rank]} {seen} filters"

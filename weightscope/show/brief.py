@@ -1,52 +1,21 @@
 """Objects in few lines, as ``print`` shows them: a model a line a layer, a trace a line a node, a layer, a weight."""
 
 from weightscope.model.names import printable
-from weightscope.model.structure import flatten, with_paths
-from weightscope.show import text
+from weightscope.model.structure import flatten
+from weightscope.show import lines, text
+from weightscope.show.lines import WIDEST
 from weightscope.show.overview import Overview, block_of
 from weightscope.show.values import array_text, blocks_of_values
-from weightscope.show.wording import axes_text, counted, shape_text
-
-WIDEST = 36  # columns of names that are made as wide as their longest
+from weightscope.show.wording import axes_text, counted, weight_text
 
 
 def model(shown, page):
     """Write a Model: each layer by the path that ``model[path]`` takes, its output's shape, its parameters."""
     view = Overview(shown)
     page.line((printable(shown.name), "bold"), (printable(shown.class_name), "cyan"), source(shown))
-    rows = [layer_row(*pair) for pair in with_paths_of_blocks(view)]
-    widths = [min(max(map(len, column), default=0), WIDEST) for column in zip(*rows)]
-    for (path, class_name, shape, number), (_, block) in zip(rows, with_paths_of_blocks(view)):
-        columns = [cell.ljust(width) for cell, width in zip((path, class_name, shape), widths)]
-        told = ", ".join(remarks(view, block, briefly=True))
-        page.line(*columns, number.rjust(widths[3]), printable(told), indent=2)
+    lines.write(view, page)
     for words in [parameters(view), *no_replay(view)]:
         page.line(words)
-
-
-def with_paths_of_blocks(view):
-    """Yield ``(path, Block)`` of all layers of an Overview, by the paths that ``model[path]`` takes."""
-    paths = {layer: path for path, layer in with_paths(view.model)}
-    yield from ((paths.get(block.layer, block.path), block) for block in view.all_blocks())
-
-
-def layer_row(path, block):
-    """Return path, class, output shape ("" where nothing calls it by itself) and parameters, as texts."""
-    return (printable(path), printable(block.layer.class_name), shape_text(block.shape) if block.calls else "",
-            f"{block.parameters:,}" if block.parameters else "")
-
-
-def remarks(view, block, briefly=False):
-    """Return what else is to be said of a Block: that it is frozen, why it is not replayed, what it seems to be.
-
-    ``briefly``: without the reasons, which the layer by itself is shown with.
-    """
-    told = ["frozen"] if block.parameters and not block.trains else []
-    if block.refusal and not view.is_loose:
-        told.append("not replayed" if briefly else f"not replayed: {block.refusal}")
-    if block.layer.inferred:
-        told.append(f"inferred: {block.layer.inferred.partition(', by ')[0] if briefly else block.layer.inferred}")
-    return told
 
 
 def no_replay(view):
@@ -84,7 +53,7 @@ class _Alone:
 
 def weight(shown, page):
     """Write a weight: its axes and its numbers, all of a small one and the corners of a large one."""
-    page.line((printable(shown.name), "bold"), axes_text(shown) if shown.shape is not None else "not in the file",
+    page.line((printable(shown.name), "bold"), weight_text(shown) if shown.shape is not None else "not in the file",
               shown.dtype or "")
     if shown.shape is None:
         return

@@ -18,10 +18,18 @@ class Terminal:
         from weightscope.show import text
         text.model(view, self._page())
 
-    def comparison(self, result, limit=None):
-        """Write a Comparison, in at most ``limit`` rows and those that do not agree."""
-        from weightscope.show import rows
-        rows.comparison(result, self._page(), limit)
+    def comparison(self, result, rows=None, quiet=False, verbose=False, legend=None):
+        """Write a Comparison, in at most ``rows`` rows and those that do not agree.
+
+        ``quiet``: the verdict in one line, with the whole path of the file; ``verbose``: both questions apart;
+        ``legend``: say what the columns are, None for in a terminal only.
+        """
+        if quiet:
+            from weightscope.show.verdict import headline
+            self._file.write(headline(result, result.file) + "\n")
+            return
+        from weightscope.show.rows import comparison
+        comparison(result, self._page(), rows, verbose, self._file.isatty() if legend is None else legend)
 
     def classes(self, entries):
         """Write all layer classes."""
@@ -61,9 +69,9 @@ class Document:
         """Write an ``Overview`` of a model."""
         self._module().model(view, self._file)
 
-    def comparison(self, result, limit=None):
-        """Write a Comparison, in at most ``limit`` rows and those that do not agree."""
-        self._module().comparison(result, self._file, limit)
+    def comparison(self, result, rows=None, quiet=False, verbose=False, legend=None):
+        """Write a Comparison as the Terminal does; ``quiet``: no rows but those that do not agree."""
+        self._module().comparison(result, self._file, 0 if quiet else rows, verbose, bool(legend))
 
     def classes(self, entries):
         """Write all layer classes."""

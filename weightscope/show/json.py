@@ -1,4 +1,4 @@
-"""Reports for programs: one strict JSON document, its shape promised by ``"schema": 1``.
+"""Reports for programs: one strict JSON document, its shape promised by ``"schema": 2``.
 
 Keys are only ever added within a schema. Shapes are lists, a free size is null; a number that JSON cannot hold is one
 of the strings ``"NaN"``, ``"Infinity"``, ``"-Infinity"``.
@@ -12,7 +12,7 @@ A model (``"report": "inspect"``)::
     parameters  total, trainable, non_trainable
 
     layer       name, path, attribute (of a wrapper's part, else null), class_name, module, dtype, trainable, shape,
-                formula, settings {name: value} of those in the formula, refusal (str or null),
+                formula, settings {name: value} of all that the result depends on, refusal (str or null),
                 inferred: what it seems to be, and by what, where no architecture tells (str or null),
                 calls [path, on [path], shape], parameters, weights [weight], parts [layer]
     weight      name, axes [name, size, blocks [str]] or null, shape, dtype, parameters, trainable,
@@ -21,19 +21,23 @@ A model (``"report": "inspect"``)::
 
 A comparison (``"report": "verify"``)::
 
+    file        the path of the model's file, or null
     verdict     agrees, diverges or unchecked;  exit_code, samples, reference, notes [str], summary [str];
                 partial: whether the reference offers some values only, compared: how many rows it has one for
     tolerance   rtol, atol; null where the budgets for rounding decide
     function    asked: whether all was run in float64 too; reason: why not (str or null); same: the answer, or null
     first       path of the first layer that diverges, or null
-    rows        [path, class_name, shape, verdict, reason, causes, function, isolated, chained, source]; function is the
-                gap in float64, source null where the chained difference is 0
+    rows        [path, class_name, shape, verdict, reason, causes, own_error, total_error, of_limit, own,
+                own_in_float64, total, source]; own_error is the largest difference of the layer given what Keras gave
+                it, total_error that of NumPy going on with its own values, of_limit the own error as a share of what
+                is allowed, the worse of both questions; the gaps own, own_in_float64 and total have the details.
+                Source is null where the total error is 0
     outputs     [gap]
-    gap         absolute, relative, index, ours, theirs, within, used (share of what is allowed), ulps, edges, values,
-                problem, of_largest (the largest difference as a share of the largest number), overflows; or null
-                where nothing was compared; of an output also span: by how much of its largest number rounding
+    gap         absolute, relative, index, ours, theirs, within, of_limit (share of what is allowed), ulps, edges,
+                values, problem, of_largest (the largest difference as a share of the largest number), overflows; or
+                null where nothing was compared; of an output also span: by how much of its largest number rounding
                 can move it, 0 where that was not asked
-    source      kind: born here, inherited or amplified; factor, in multiples of what the layer was fed with
+    source      kind: born here, came in or grew here; factor, in multiples of what the layer was fed with
 
 Layer classes (``"report": "layers"``), and one of them (``"report": "layer"``)::
 
@@ -48,11 +52,11 @@ import json
 import math
 
 from weightscope.show.values import statistics
-from weightscope.show.verdict import chosen_rows, sentence
+from weightscope.show.verdict import chosen_rows, summary
 from weightscope.show.wording import axes_of, shape_list, shape_text
 from weightscope.version import __version__
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 def model(view, file):
@@ -153,10 +157,11 @@ def _ledger(ledger):
             "closes": ledger.closes}
 
 
-def comparison(result, file, limit=None):
+def comparison(result, file, limit=None, _verbose=True, _legend=False):
     """Write a Comparison as JSON; ``limit`` as in the other formats, rows left out are a number."""
     _write(file, plain({
         **_opening("verify"),
+        "file": result.file or None,
         "verdict": result.verdict,
         "exit_code": result.exit_code,
         "samples": result.samples,
@@ -166,7 +171,7 @@ def comparison(result, file, limit=None):
         "tolerance": _tolerance(result),
         "function": {"asked": not result.no_twin, "reason": result.no_twin or None, "same": result.same_function},
         "first": result.first.path if result.first else None,
-        "summary": sentence(result),
+        "summary": summary(result),
         "rows": [row if isinstance(row, int) else _row(row) for row in chosen_rows(result.rows, limit)],
         "outputs": [{**_gap(found), "span": found.span} for found in result.outputs],
         "not_finite": [_not_finite(found) for found in result.not_finite],
@@ -179,8 +184,9 @@ def comparison(result, file, limit=None):
 def _row(row):
     return {"path": row.path, "class_name": row.class_name, "shape": shape_list(row.shape), "verdict": row.verdict,
             "reason": row.reason, "causes": list(row.causes), "meanings": [_meaning(found) for found in row.meanings],
-            "own_in_float64": _gap(row.own_in_float64),
-            "own": _gap(row.own), "total": _gap(row.total), "rounding": _gap(row.rounding),
+            "own_error": row.own_error, "total_error": row.total_error, "of_limit": row.of_limit,
+            "own": _gap(row.own), "own_in_float64": _gap(row.own_in_float64), "total": _gap(row.total),
+            "rounding": _gap(row.rounding),
             "source": row.source and {"kind": row.source.kind, "factor": row.source.factor}}
 
 

@@ -5,9 +5,19 @@ import re
 from weightscope.layers.catalogue import PASSES, REPLAYED
 from weightscope.model.names import printable
 from weightscope.show.classes import by_family, sections
+from weightscope.show.columns import ABSENT, LAYER, cells, heads, legend, verdict_text
+from weightscope.show.overview import frozen_words, open_sizes
 from weightscope.show.values import array_text, blocks_of_values, statistics
-from weightscope.show.verdict import ABSENT, chosen_rows, chosen_trials, row_texts, sentence, trial_texts
-from weightscope.show.wording import axes_text, counted, number_text, shape_text
+from weightscope.show.verdict import attention, chosen_rows, chosen_trials, details, headline, trial_texts
+from weightscope.show.wording import (
+    axes_text,
+    counted,
+    number_text,
+    setting_text,
+    shape_text,
+    sum_text,
+    weight_text,
+)
 
 SPECIAL = re.compile(r"[!\"#$%&'*+/:<>?@\[\\\]^_`{|}~]|www")  # what Markdown, HTML or GitHub may read as more
 HEADS = {"settings": ("name", "kind", ""), "weights": ("weight", "axes", ""), "parts": ("attribute", "class")}
@@ -57,21 +67,24 @@ def model(view, file):
 def _ends(view):
     rows = [("input", code(name), code(shape_text(shape)), code(dtype)) for name, shape, dtype in view.inputs]
     rows += [("output", code(name), code(shape_text(shape)), "") for name, shape in view.outputs]
-    return [*table(("", "name", "shape", "dtype"), rows), ""] if rows else []
+    told = [line for words in open_sizes(view) for line in (f"{words}.", "")]
+    return [*table(("", "name", "shape", "dtype"), rows), "", *told] if rows else []
 
 
 def _layers(view):
     rows = []
     for block in _all(view):
         formula = "" if block.is_model else "<br>".join(map(code, block.layer.written_formula().splitlines()))
-        notes = [code(f"{name}={value!r}") for name, value in block.settings().items()]
+        chosen, usual = block.told_settings()
+        notes = [code(f"{name}={setting_text(value)}") for name, value in chosen.items()]
+        notes += [f"by default {code(f'{name}={setting_text(value)}')}" for name, value in usual.items()]
         notes += ["frozen"] * (not block.layer.trainable and bool(block.parameters))
         notes += [f"{code(call.path)} on {', '.join(map(code, call.on))}" for call in _told_calls(block)]
         notes += [f"not replayed: {prose(block.refusal)}"] * bool(block.refusal and not view.is_loose)
         notes += [f"inferred: {prose(block.layer.inferred)}"] * bool(block.layer.inferred)
         shape = code(shape_text(block.shape)) if block.calls else ""
         rows.append((code(block.path), code(block.layer.class_name), shape, code(block.layer.policy), formula,
-                     f"{block.parameters:,}", "<br>".join(notes)))
+                     f"{sum_text(block.layer)}{block.parameters:,}", "<br>".join(notes)))
     return table(("layer", "class", "output shape", "dtype", "formula", "parameters", ""), rows, {5})
 
 
@@ -98,7 +111,8 @@ def _weights(view):
 
 
 def _weight_row(view, block, weight):
-    row = [code(block.path), code(f"{weight.name} {axes_text(weight)}")]
+    axes = axes_text(weight) if weight.shape is None else weight_text(weight)
+    row = [code(block.path), code(f"{weight.name} {axes}")]
     if weight.stored is None:
         return [*row, "", "not in the file", ""] + [""] * (len(STATISTICS) * view.with_statistics)
     row += [code(weight.dtype), f"{weight.stored.size:,}", "yes" if block.trains_weight(weight) else "no"]
@@ -132,26 +146,32 @@ def _ledger(view):
     yield from [*told, ""] if told else []
     yield f"parameters {view.trainable + view.frozen:,} = trainable {view.trainable:,}" + (
         f" + non-trainable {view.frozen:,}")
+    for words in frozen_words(view):
+        yield from ("", f"{words}.")
 
 
-def comparison(result, file, limit=None):
-    """Write a Comparison: the verdict, and a table of one row a call of a layer."""
-    verdict, *rest = sentence(result)
-    word, _, told = verdict.partition(": ")
-    rows = []
+def comparison(result, file, limit=None, verbose=False, with_legend=False):
+    """Write a Comparison: the verdict, a table of one row a call of a layer, and what needs attention."""
+    names, rows = heads(verbose), []
     for row in chosen_rows(result.rows, limit):
         if isinstance(row, int):
-            rows.append((f"… {counted(row, 'row')} more", *[""] * 7, "agrees"))
+            rows.append((f"… {counted(row, 'row')} more", *[""] * (2 + len(names)), "agrees"))
         else:
-            rows.append((code(row.path), code(row.class_name), code(shape_text(row.shape)), *row_texts(row),
-                         row.verdict + (f": {prose(row.reason)}" if row.reason else "")))
-    heads = ("layer", "class", "output shape", "float64, used", "deployed, used", "alone, largest", "chained, largest",
-             "from", "verdict")
-    lines = [f"**{word}**: {prose(told)}", "", *table(heads, rows, {3, 4, 5, 6, 7}), ""]
-    lines += [f"- {prose(line)}" for line in [*rest, *result.notes]]
+            rows.append((code(row.path), code(row.class_name), code(shape_text(row.shape)), *cells(row, verbose),
+                         verdict_text(row) + (f": {prose(row.reason)}" if row.reason else "")))
+    right = set(range(len(LAYER), len(LAYER) + len(names)))
+    lines = [f"**{prose(headline(result))}**", "", *table((*LAYER, *names, "verdict"), map(_plain, rows), right), ""]
+    lines += [f"- {prose(line)}" for line in [*attention(result), *(details(result) if verbose else []), *result.notes]]
+    if with_legend:
+        lines += ["", *table(("column", "what it is"), legend(result, verbose))]
     if result.trials:
         lines += ["", "## Self-test", "", *_self_test(result, limit)]
     file.write("\n".join(lines) + "\n")
+
+
+def _plain(row):
+    """Return the cells of a row, none of which is read as HTML."""
+    return [cell.replace("<", "&lt;") if cell.startswith("<1") else cell for cell in row]
 
 
 def _self_test(result, limit):

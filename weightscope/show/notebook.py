@@ -12,7 +12,7 @@ from weightscope.model.model import Model
 from weightscope.model.names import printable, show_as
 from weightscope.model.weight import Weight
 from weightscope.replaying.trace import Trace
-from weightscope.show import brief
+from weightscope.show import brief, lines
 from weightscope.show.overview import Overview
 from weightscope.show.text import Page
 from weightscope.show.wording import counted
@@ -70,9 +70,9 @@ def first_rows(rows, noun, all_of_them):
 
 def _model(shown):
     view, rows = Overview(shown), []
-    for path, block in brief.with_paths_of_blocks(view):
-        path, class_name, shape, number = brief.layer_row(path, block)
-        told = "; ".join(brief.remarks(view, block))
+    for path, block in lines.with_paths_of_blocks(view):
+        path, class_name, shape, number = lines.layer_row(path, block)
+        told = "; ".join(lines.remarks(view, block))
         rows.append((path, class_name, shape, brief.weights_text(block), number, told))
     rows, more = first_rows(rows, "layer", "print(model) has them all")
     heads = ("layer", "class", "output shape", "weights", "parameters", "")

@@ -3,13 +3,16 @@
 import re
 from fnmatch import fnmatchcase
 
+from weightscope.model.formula import Activation
 from weightscope.model.input_layer import InputLayer
+from weightscope.model.layer import Layer
 from weightscope.model.model import Model
+from weightscope.model.settings import MISSING
 from weightscope.model.structure import flatten, flatten_shapes
 from weightscope.opening.loose import Loose
 from weightscope.show.wording import axes_text, shape_text
 
-SHOWN = (bool, int, float, str, tuple)  # kinds of settings that are values, and no layers
+MOST_IN_FULL = 40  # layers, past which each has one line if nothing else is asked for
 
 
 class Call:
@@ -60,12 +63,33 @@ class Block:
         return isinstance(self.layer, InputLayer)
 
     def settings(self):
-        """Return ``{setting: value}`` of the settings that the formula speaks of and that are on, activations apart."""
-        layer = self.layer
-        named = [name for name, (kind, _) in layer.settings().items()
-                 if kind != "Activation" and re.search(rf"\b{name}\b", layer.formula)]
-        values = {name: getattr(layer, name) for name in named}
-        return {name: value for name, value in values.items() if isinstance(value, SHOWN) and value is not False}
+        """Return ``{setting: value}`` of all that the result depends on; layers inside this one are its parts."""
+        layer, found = self.layer, {}
+        for name, (kind, default) in layer.settings().items():
+            value = getattr(layer, name)
+            if kind == "object" or isinstance(value, Layer) or name in layer.parts or _holds_layers(value):
+                continue
+            if name in layer.config or not _is_default(layer, name, kind, value, default):
+                found[name] = value.name if isinstance(value, Activation) else value
+        return found
+
+    def told_settings(self):
+        """Return ``({setting: value}, {setting: value})``: those that are set, and those that are as by default.
+
+        Left out is what is told already: sizes that weights have, activations and a bias in the formula, that channels
+        are last; and defaults that are None: nothing is asked for.
+        """
+        layer, told = self.layer, ({}, {})
+        for name, value in self.settings().items():
+            kind, default = layer.settings()[name]
+            usual = _is_default(layer, name, kind, getattr(layer, name), default)
+            in_formula = kind == "Activation" and re.search(rf"\b{name}\b", layer.formula)
+            is_size = any(weight.size_along(name) == value for weight in layer.weights.values() if weight.shape)
+            asks_nothing = usual and (name in ("use_bias", "data_format")
+                                      or (value is None and not kind.startswith("PerAxis")))
+            if not (in_formula or is_size or asks_nothing):
+                told[usual][name] = value
+        return told
 
     def trains_weight(self, weight):
         """Tell whether training changes a weight of this layer."""
@@ -93,11 +117,12 @@ class Overview:
     """A model as its reports show it: ``blocks``, the layers; ``inputs`` and ``outputs`` as (name, shape, dtype).
 
     ``chosen``: whether ``blocks`` are some layers only; ``with_statistics``, ``with_values``: what a report is to
-    read of each weight. Parameters are counted as Keras counts them.
+    read of each weight; ``full``: whether all of each layer was asked for, or one line of it, None for neither.
+    Parameters are counted as Keras counts them.
     """
 
-    def __init__(self, model, with_statistics=False, with_values=False):
-        self.model = model
+    def __init__(self, model, with_statistics=False, with_values=False, full=None):
+        self.model, self.full = model, full
         self.with_statistics, self.with_values = with_statistics, with_values
         self.is_loose = isinstance(model, Loose)
         shapes = {} if self.is_loose else model.shapes()
@@ -116,6 +141,18 @@ class Overview:
     def ledger(self):
         """Where every array of the file went."""
         return self.model.ledger
+
+    @property
+    def is_short(self):
+        """Whether each layer has one line."""
+        if self.full is not None:
+            return not self.full
+        return not (self.chosen or self.with_statistics or self.with_values) and self.size > MOST_IN_FULL
+
+    @property
+    def size(self):
+        """How many layers there are, those inside others too and input layers not counted."""
+        return sum(not block.is_input for block in self.all_blocks())
 
     def _parameters(self):
         counts = {True: 0, False: 0}
@@ -146,6 +183,21 @@ class Overview:
         self.blocks = [block for block in everything if block in set(found) - inside]
         self.chosen = True
         return missing
+
+
+def _holds_layers(value):
+    items = value if isinstance(value, list) else [value]
+    return any(isinstance(item, dict) and "class_name" in item for item in items)
+
+
+def _is_default(layer, name, kind, value, default):
+    if default is MISSING:
+        return False
+    if isinstance(value, Activation):
+        return value.name == (default or "linear")
+    if name == "data_format" and value == "channels_last":
+        return True
+    return bool(value == default) or ("PerAxis" in kind and value == layer.setting(name, kind, default))
 
 
 def block_of(layer):
@@ -202,3 +254,23 @@ def _leaf_shapes(shape):
 
 def _ref_text(ref, shape):
     return ref.node if ref.index == 0 and len(_leaf_shapes(shape)) < 2 else f"{ref.node}[{ref.index}]"
+
+
+def open_sizes(view):
+    """Return a line on what None is among the sizes of inputs, where it stands there."""
+    shapes = [flatten_shapes(shape) for _, shape, _ in view.inputs if shape is not None]
+    found = [shape for inner in shapes for shape in inner if None in shape]
+    if not found:
+        return []
+    if all(None not in shape[1:] for shape in found):
+        return ["None: the number of samples, which the model leaves open"]
+    return ["None: a size that the model leaves open; the first is the number of samples"]
+
+
+def frozen_words(view):
+    """Return lines on what frozen, and non-trainable, mean, where something is."""
+    blocks = list(view.all_blocks())
+    frozen = any(block.parameters and not block.trains for block in blocks)
+    counted = any(not weight.trainable for block in blocks for weight in block.layer.weights.values())
+    return ["frozen: trainable is False, so fit() leaves its weights as they are"] * frozen + [
+        "non-trainable: a weight that the optimizer does not change"] * counted

@@ -8,8 +8,18 @@ import os
 import re
 
 from weightscope.model.names import printable
+from weightscope.show import lines
+from weightscope.show.overview import frozen_words, open_sizes
 from weightscope.show.values import array_text, blocks_of_values, statistics
-from weightscope.show.wording import axes_text, counted, number_text, shape_text
+from weightscope.show.wording import (
+    axes_text,
+    counted,
+    number_text,
+    setting_text,
+    shape_text,
+    sum_text,
+    weight_text,
+)
 
 PIPED_WIDTH, LEAST_WIDTH = 80, 40
 
@@ -63,6 +73,23 @@ def folds(text, width):
 def model(view, page):
     """Write the Overview of a model: its layers with their weights, and where every array of the file went."""
     _header(page, view)
+    if view.is_short:
+        _one_line_each(view, page)
+    else:
+        _in_full(view, page)
+    page.line()
+    _ledger(page, view)
+
+
+def _one_line_each(view, page):
+    page.line()
+    lines.write(view, page, with_calls=True)
+    if view.full is None:
+        page.line()
+        page.line(f"one line a layer, for there are {view.size:,}: --full shows all of each, --layer NAME one of them")
+
+
+def _in_full(view, page):
     spaced = True
     for block in view.blocks:
         if block.is_input and not view.chosen:
@@ -72,8 +99,6 @@ def model(view, page):
             page.line()
         block_lines(page, view, block, 0)
         spaced = tall
-    page.line()
-    _ledger(page, view)
 
 
 def _header(page, view):
@@ -88,6 +113,8 @@ def _header(page, view):
         page.line("input ", (printable(name).ljust(width), "bold"), (shape_text(shape), "green"), printable(dtype))
     for name, shape in view.outputs:
         page.line("output", (printable(name).ljust(width), "bold"), (shape_text(shape), "green"))
+    for words in open_sizes(view):
+        page.line((words, "dim"))
     if view.is_loose:
         page.line((f"no shapes, no replay: {printable(view.model.refusal())}", "yellow"))
     for note in view.model.notes:
@@ -122,8 +149,7 @@ def _head(page, view, block, indent):
     layer = block.layer
     head = [*_title(view, block, indent), *_facts(block)]
     formula = [(printable(line), "magenta") for line in _formula(page, block)]
-    settings = printable(", ".join(f"{name}={value!r}" for name, value in block.settings().items()))
-    formula += [f"with {settings}"] if settings else []
+    formula += _settings(block)
     if len(formula) < 3 and not layer.weights and _length(*head, *formula) + indent <= page.width:
         head, formula = [*head, *formula], []
     page.line(*head, indent=indent)
@@ -131,6 +157,13 @@ def _head(page, view, block, indent):
         formula.append((block.arithmetic(), "green"))
     for line in formula:
         page.line(line, indent=indent + 2)
+
+
+def _settings(block):
+    """Return lines of the settings, those that are as by default in one of their own."""
+    found = zip(("with", "by default"), ("", "dim"), block.told_settings())
+    return [(printable(f"{title} {', '.join(f'{name}={setting_text(value)}' for name, value in told.items())}"), style)
+            for title, style, told in found if told]
 
 
 def _length(*pieces):
@@ -161,14 +194,17 @@ def _facts(block):
     return (_on(calls[0]) if connected else "",
             (f"→ {shape}" if connected else shape, "green"),
             printable(layer.policy) if layer.policy != "float32" else "",
-            counted(block.parameters, "parameter") if block.parameters else "",
+            sum_text(layer) + counted(block.parameters, "parameter") if block.parameters else "",
             ("frozen" if not layer.trainable and block.parameters else "", "yellow"))
 
 
 def _weights(page, view, block, indent):
     weights = list(block.layer.weights.values())
-    names = [f"{printable(weight.name)} {axes_text(weight)}" for weight in weights]
-    width = min(max(map(len, names), default=0), page.width - 30)
+    names, said = [], set()
+    for weight in weights:
+        axes = weight_text(weight, said) if weight.shape is not None else axes_text(weight)
+        names.append(f"{printable(weight.name)} {axes}")
+    width = max((len(name) for name in names if len(name) <= page.width - indent - 24), default=0)
     for weight, name in zip(weights, names):
         if weight.stored is None:
             page.line(name.ljust(width), ("not in the file", "red"), indent=indent)
@@ -213,3 +249,5 @@ def _ledger(page, view):
         page.line(f"also in the file: {printable(name)}, an asset", indent=2)
     page.raw([f"parameters {view.trainable + view.frozen:,} = trainable {view.trainable:,}"
               f" + non-trainable {view.frozen:,}"])
+    for words in frozen_words(view):
+        page.line((words, "dim"))

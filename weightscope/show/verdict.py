@@ -1,16 +1,18 @@
 """What a Comparison says in words, whatever the output format."""
 
 import math
+import os
 
 from weightscope.model.names import printable
+from weightscope.show.columns import ABSENT, is_large, times
 from weightscope.show.misjudged import misjudged
 from weightscope.show.not_finite import beside, not_finite, proves_nothing
 from weightscope.show.tolerances import asked_for, by_tolerance, too_tight
 from weightscope.show.wording import apart, counted, difference_text, share_text
 from weightscope.verdict.differences import CONTRADICTED
-from weightscope.verdict.sources import AMPLIFIED, BORN
+from weightscope.verdict.sources import GREW
 
-ABSENT = "-"
+CHOSEN = ("quick", "a tolerance was given")  # reasons for no run in float64 that a user gave
 
 
 def chosen_rows(rows, limit, is_fine=lambda row: row.verdict == "agrees"):
@@ -33,54 +35,79 @@ def chosen_rows(rows, limit, is_fine=lambda row: row.verdict == "agrees"):
     return shown
 
 
+def headline(result, file=None):
+    """Return the verdict of a Comparison in one sentence, whose subject is the model's file.
+
+    ``file``: its name in the sentence; None for the last part of its path.
+    """
+    file = file or os.path.basename(os.path.normpath(result.file)) if result.file else "the model"
+    told = verdict_lines(result)[0]
+    return f"{printable(file)} {'' if told.startswith(('agrees', 'diverges')) else 'is '}{told}."
+
+
+def summary(result):
+    """Return all that a Comparison says in lines of text: the verdict, what needs attention, and the details."""
+    return [headline(result), *attention(result), *details(result)]
+
+
 def sentence(result):
-    """Return the verdict of a Comparison as a few lines of text, the first of them the verdict itself."""
-    verdict = _unchecked if result.verdict == "unchecked" else {
-        "agrees": _agrees, "not finite": not_finite, "diverges": _diverges}[result.verdict]
-    lines = verdict(result)
-    return [*lines, *too_tight(result), *beside(result), *_two_answers(result), *_chained(result),
-            *_chaotic(result), *_self_test(result), *asked_for(result)]
+    """Return the lines of ``summary``, without the name of the file."""
+    return [verdict_lines(result)[0], *attention(result), *details(result)]
 
 
-def row_texts(row):
-    """Return the numbers of a Difference as texts: what it used in float64 and deployed, alone, chained, from where."""
-    used = [ABSENT if found is None else share_text(found.of_limit) for found in (row.own_in_float64, row.own)]
-    largest = [ABSENT if found is None else difference_text(found.absolute) for found in (row.own, row.total)]
-    return [*used, *largest, _source_text(row.source)]
+def verdict_lines(result):
+    """Return the verdict, the words for it first, and lines on what it follows from."""
+    return {"agrees": _agrees, "unchecked": _unchecked, "not finite": not_finite, "diverges": _diverges}[
+        result.verdict](result)
 
 
-def _source_text(source):
-    if source is None:
-        return ABSENT
-    return "here" if source.kind == BORN else _times(source) if source.kind == AMPLIFIED else "before"
+def attention(result):
+    """Return the lines that need attention: what the verdict follows from, and what a reader may not expect."""
+    return [*verdict_lines(result)[1:], *too_tight(result), *beside(result), *_no_twin(result, by_choice=False),
+            *_no_witness(result), *_edges(result), *_overflow(result), *_grown(result), *_chaotic(result),
+            *_self_test(result), *asked_for(result)]
 
 
-def _times(source):
-    return f"×{source.factor:.0f}" if 9.5 <= source.factor < 1e4 else f"×{source.factor:.2g}"
+def details(result):
+    """Return the lines that are told besides with ``--verbose``: both questions, how errors add up, which Keras."""
+    return [*_no_twin(result, by_choice=True), *_same_function(result), *_within_rounding(result), *_total(result),
+            f"held against {printable(result.reference)}"]
 
 
-def _two_answers(result):
-    """Return a line for each of the two questions: the same function, and within rounding."""
-    rows = [row for row in result.rows if row.own_in_float64 is not None]
-    if rows:
-        worst = max(row.own_in_float64.of_limit for row in rows)
-        answer = "yes" if result.same_function else "no"
-        lines = [f"same function: {answer}; in float64 each layer alone used at most {share_text(worst)} of what"
-                 " rounding may do"]
-    else:
-        lines = [f"same function: not asked in float64: {printable(result.no_twin)}"] if result.no_twin else []
-    untold = [row for row in result.rows if row.reason == CONTRADICTED]
-    lines += [f"no witness in float64 for {counted(len(untold), 'layer call')}"] if untold else []
+def _no_twin(result, by_choice):
+    """Return a line on why nothing was asked in float64; ``by_choice``: where a user's own words are the reason."""
+    told = result.no_twin and (result.no_twin in CHOSEN or result.partial) == by_choice
+    return [f"same function: not asked in float64: {printable(result.no_twin)}"] if told else []
+
+
+def _same_function(result):
+    shares = [row.own_in_float64.of_limit for row in result.rows if row.own_in_float64 is not None]
+    return [f"same function: {_yes(result.same_function)}; in float64 the largest share of the limit is"
+            f" {share_text(max(shares))}"] if shares else []
+
+
+def _within_rounding(result):
     judged = [row for row in result.rows if row.own is not None and row.own.budgeted]
-    if judged and not by_tolerance(result):
-        worst = max(judged, key=lambda row: row.own.of_limit)
-        answer = "yes" if all(row.own.within for row in judged) else "no"
-        lines.append(f"within rounding: {answer}; in its own dtype each layer alone used at most"
-                     f" {share_text(worst.own.of_limit)} (layer '{printable(worst.path)}'{_ulps(worst.own)})")
-    judged = [row for row in result.rows if row.own is not None]
+    if not judged or by_tolerance(result):
+        return []
+    worst = max(judged, key=lambda row: row.own.of_limit)
+    return [f"within rounding: {_yes(all(row.own.within for row in judged))}; in the model's own dtype the largest"
+            f" share of the limit is {share_text(worst.own.of_limit)} (layer '{printable(worst.path)}'"
+            f"{_ulps(worst.own)})"]
+
+
+def _yes(answer):
+    return "yes" if answer else "no"
+
+
+def _no_witness(result):
+    untold = [row for row in result.rows if row.reason == CONTRADICTED]
+    return [f"no witness in float64 for {counted(len(untold), 'layer call')}"] if untold else []
+
+
+def _edges(result):
     edges = sum(found.edges for row in result.rows for found in (row.own_in_float64, row.own) if found is not None)
-    lines += [f"on an edge: {counted(edges, 'value')} differ where the function jumps"] if edges else []
-    return lines + _overflow(judged)
+    return [f"on an edge: {counted(edges, 'value')} differ where the function jumps"] if edges else []
 
 
 def _ulps(found):
@@ -88,26 +115,39 @@ def _ulps(found):
     return f", {found.ulps:.2g} ulp" if 0 < found.ulps < 1e5 else ""
 
 
-def _overflow(rows):
+def _overflow(result):
     """Return a line on values that are too large for a dtype on the way, where there are some."""
-    over = [row for row in rows if row.own.overflows]
+    over = [row for row in result.rows if row.own is not None and row.own.overflows]
     values = sum(row.own.overflows for row in over)
     return [f"overflow: {counted(values, 'value')} finite in float64 {'is' if values == 1 else 'are'} not in"
             f" {over[0].own.dtype}, first at layer '{printable(over[0].path)}'"] if over else []
 
 
-def _chained(result):
-    """Return a line on how far differences grow when NumPy goes on with its own values, where they do."""
+def _total(result):
+    """Return a line on how large total errors are."""
     rows = [row for row in result.rows if row.source is not None]
     if not rows or result.first is not None:
         return []
     most = max(rows, key=lambda row: row.total.of_largest)
-    off = difference_text(most.total.of_largest)
-    told = (f"chained: fed by NumPy's own values, off by at most {off} of a layer's largest value"
-            f" (at '{printable(most.path)}')")
-    worst = max(rows, key=lambda row: row.source.factor * (row.source.kind == AMPLIFIED))
-    amplified = worst.source.kind == AMPLIFIED
-    return [told + (f"; most amplified by '{printable(worst.path)}' ({_times(worst.source)})" if amplified else "")]
+    return [f"total error: at most {difference_text(most.total.of_largest)} of a layer's largest value, at"
+            f" '{printable(most.path)}'{_growth(rows)}"]
+
+
+def _grown(result):
+    """Return a line on roundings that have grown past what a tolerance would allow, where all layers agree."""
+    large = [row for row in result.rows if row.verdict == "agrees" and is_large(row)]
+    if not large or result.first is not None:
+        return []
+    return [f"large total error, though every layer agrees: {difference_text(large[0].total_error)} at layer"
+            f" '{printable(large[0].path)}'{_growth(result.rows)}"]
+
+
+def _growth(rows):
+    grown = [row for row in rows if row.source is not None and row.source.kind == GREW]
+    if not grown:
+        return ""
+    worst = max(grown, key=lambda row: row.source.factor)
+    return f"; it grew most, {times(worst.source.factor)}, at '{printable(worst.path)}'"
 
 
 def _chaotic(result):
@@ -146,12 +186,23 @@ def trial_texts(trial):
 
 def _agrees(result):
     values = sum(found.values for found in result.outputs)
-    checked, every = len(result.compared), counted(len(result.rows), "layer call")
-    calls = f"{checked} of {every}" if result.partial else f"all {every}"
-    output = f", and the output of predict, on {counted(result.samples, 'sample')} ({counted(values, 'output value')})"
-    if not values:
-        output = f", and no output, on {counted(result.samples, 'sample')}"
-    return [f"agrees with {printable(result.reference)}: {calls}{output}"]
+    end = "" if values else ", without an output to compare"
+    which = f"{_which(result)}{' and predict' if values else ''}"
+    return [f"agrees with {_reference(result)}: {which}, on {counted(result.samples, 'sample')}{end}"]
+
+
+def _which(result):
+    """Return which layers were compared, as ``all 3 layers``."""
+    checked, every = len(result.compared), len(result.rows)
+    noun = "call" if any("#" in row.path for row in result.rows) else "layer"
+    if checked < every:
+        return f"{checked:,} of {counted(every, noun)}"
+    return {1: f"its only {noun}", 2: f"both {noun}s"}.get(every, f"all {counted(every, noun)}")
+
+
+def _reference(result):
+    """Return which Keras it was, by its backend too if that is another than the usual one."""
+    return printable(result.reference.replace(" on tensorflow", ""))
 
 
 def _unchecked(result):
@@ -180,23 +231,24 @@ def _why_unchecked(result):
 
 
 def _diverges(result):
-    theirs = "the record" if result.partial else "Keras"
-    lines = [] if result.first is None else [_first(result.first, theirs)]
+    theirs, first = "the record" if result.partial else "Keras", result.first
+    lines = [] if first is None else [
+        _first(first), f"layer '{printable(first.path)}': {gap_text(first.fault, theirs)}"]
     lines += [_cause(row, theirs) for row in result.rows if row.causes]
     for index, found in enumerate(result.outputs):
         if not found.within:
-            lines.append(f"output {index} of predict: {gap_text(found, theirs)}")
-    return [f"diverges from {printable(result.reference)}: {lines[0]}", *lines[1:]]
+            which = f"output {index}" if len(result.outputs) > 1 else "output"
+            lines.append(f"{which} of predict: {gap_text(found, theirs)}")
+    return [f"diverges from {_reference(result)}: {lines[0]}", *lines[1:]]
 
 
-def _first(row, theirs):
+def _first(row):
     own = row.verdict == "diverges"
-    fault = "by its own fault" if own else "with differences inherited from before it"
+    fault = "by its own fault" if own else "with an error that came in from before it"
     fault = "by the tolerance alone" if row.is_rounding else fault
     if own and row.own is None:
         fault = row.reason
-    return (f"first at layer '{printable(row.path)}' ({printable(row.class_name)}), {fault}:"
-            f" {gap_text(row.fault, theirs)}")
+    return f"first at layer '{printable(row.path)}' ({printable(row.class_name)}), {fault}"
 
 
 def _cause(row, theirs):

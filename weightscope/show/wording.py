@@ -1,9 +1,13 @@
 """How shapes, axes and numbers are written, whatever the output format."""
 
 import math
+import re
 
 from weightscope.model.structure import is_shape
 from weightscope.model.weight import named
+
+MOST_OF_SETTING = 60  # characters
+MOST_TIMES = 1000  # of what is allowed; past it, how many does not matter
 
 
 def counted(number, noun):
@@ -68,11 +72,55 @@ def _axis_text(word, size, blocks):
     if blocks and not word:
         return names
     if blocks:
-        return f"{names}: {word}" if size is None else f"{names}: {size // len(blocks)} {word}"
-    if size is None:
-        return word
-    # An axis whose word is its size, as the 1 of a bias that is broadcast, says it once.
+        return f"{names}: {word}" if size is None else f"{names}: {_of(size // len(blocks), word)}"
+    return word if size is None else _of(size, word)
+
+
+def _of(size, word):
+    """Return ``32 units``, ``1 unit``; an axis whose word is its size, as the 1 of what is broadcast, says it once."""
+    if size == 1:
+        word = re.sub("ies$", "y", word) if word.endswith("ies") else re.sub("(?<!s)s$", "", word)
     return str(size) if word in ("", str(size)) else f"{size} {word}"
+
+
+def weight_text(weight, said=None):
+    """Return a weight's shape, and what its axes are: ``(3, 16) = 3 in × 4 gates of 4 units: i 0–3, f 4–7, …``.
+
+    ``said``: a set of the places of gates that need not be said again, and are not.
+    """
+    axes = axes_of(weight)
+    if axes is None or not any(word or blocks for word, _, blocks in axes):
+        return shape_text(weight.shape) + ("" if weight.shape else " = a single number")
+    return f"{shape_text(weight.shape)} = {' × '.join(_axis_in_full(*axis, said) for axis in axes)}"
+
+
+def _axis_in_full(word, size, blocks, said):
+    if not (blocks and word):
+        return _axis_text(word, size, blocks)
+    step = size // len(blocks)
+    places = [f"{name} {start}–{start + step - 1}" if step > 1 else f"{name} {start}"
+              for name, start in zip(blocks, range(0, size, step or 1))]
+    text = f"{len(blocks)} gates of {_of(step, word)}"
+    places = ", ".join(places)
+    if said is not None and places in said:
+        return text
+    if said is not None:
+        said.add(places)
+    return f"{text}: {places}"
+
+
+def sum_text(layer):
+    """Return how the number of a layer's own parameters comes about, ``2000·32 + 32 = ``; "" for a single one."""
+    shapes = [weight.shape for weight in layer.weights.values() if weight.tracked]
+    if not shapes or None in shapes or layer.parts or (len(shapes) == 1 and len(shapes[0]) < 2):
+        return ""
+    return f"{' + '.join('·'.join(map(str, shape)) or '1' for shape in shapes)} = "
+
+
+def setting_text(value):
+    """Return the value of a setting as text, the first of many values."""
+    text = repr(value)
+    return text if len(text) <= MOST_OF_SETTING else f"{text[:MOST_OF_SETTING]}… ({len(value):,} long)"
 
 
 def number_text(number):
@@ -86,14 +134,12 @@ def difference_text(number):
 
 
 def share_text(share):
-    """Return the share of a budget that a difference uses in percent; how many times it is, far beyond it."""
-    if share == 0:
-        return "0"
-    if share < 5e-4:
-        return "<0.1%"
-    if share < 10:
-        return f"{share:.1%}" if share < 0.0995 else f"{share:.0%}"
-    return f"{share:.0f}×" if share < 1e5 else f"{share:.0e}×".replace("e+0", "e") if math.isfinite(share) else "∞"
+    """Return the share of what is allowed that a difference takes, in whole percent; 100% is all that is allowed."""
+    if not share <= MOST_TIMES:
+        return f"over {MOST_TIMES}×"
+    if 0 < share < 0.01:
+        return "<1%"
+    return f"{min(round(100 * share), 99) if share < 1 else math.ceil(100 * share):,}%"
 
 
 def apart(one, other):

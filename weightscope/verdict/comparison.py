@@ -23,17 +23,17 @@ class Difference(Shown):
     ``path``: of the call, as a Trace has it; ``class_name``: of its layer; ``shape``: of its output, (None, units) with
     None for the samples, or a structure of such; None where no rule tells it.
 
-    ``function``, ``isolated``, ``chained``: a Gap between ours and the reference's each, None where one of them has no
-    value. ``function``: the layer alone, fed with what the reference fed it, and both in float64: is it the same
-    function? ``isolated``: so fed too, the reference in the model's own dtypes. ``chained``: ours fed by ours.
-    ``source``: where the chained difference comes from, None for no difference. ``causes``: the known mistake with
+    ``own``, ``own_in_float64``, ``total``: a Gap between ours and the reference's each, None where one of them has no
+    value. ``own``: the layer alone, fed with what the reference fed it, which is in the model's own dtypes;
+    ``own_in_float64``: so fed too, and both in float64: is it the same function? ``total``: ours fed by ours.
+    ``source``: where the total difference comes from, None for no difference. ``causes``: the known mistake with
     which the layer gives the reference's values, one or none. ``rounding``: where the layer misses a tolerance that was
     given, the Gap by what rounding may do: within, where that explains it. ``meanings``: of a call that is misjudged,
     a ``reference.meanings.Meaning`` for each thing that the reference takes otherwise.
 
-    ``verdict``: agrees, diverges (its own fault), inherited (only the input was off), not finite (all that was compared
-    is NaN or infinite), misjudged (it is shown that the reference computes something else than the file means), not
-    replayed, or not compared (the reference shows no value here); ``reason``: more words on it, or "".
+    ``verdict``: agrees, diverges (its own fault), inherited (its total error came in with what fed it), not finite (all
+    that was compared is NaN or infinite), misjudged (it is shown that the reference computes something else than the
+    file means), not replayed, or not compared (the reference shows no value here); ``reason``: more words on it, or "".
     """
 
     path: str
@@ -48,6 +48,25 @@ class Difference(Shown):
     source: Source | None = None
     rounding: Gap | None = None
     meanings: tuple[Meaning, ...] = ()
+
+    @property
+    def own_error(self) -> float | None:
+        """The largest difference of the layer alone, fed with what the reference fed it; None where it was not."""
+        return None if self.own is None else self.own.absolute
+
+    @property
+    def total_error(self) -> float | None:
+        """The largest difference where ours is fed by ours, from the input on; None where one has no value."""
+        return None if self.total is None else self.total.absolute
+
+    @property
+    def of_limit(self) -> float | None:
+        """The share of what is allowed that its own error takes: the worse of both questions, from 1 on too much.
+
+        What rounding may do is allowed, or a tolerance; that of the total error counts where nothing tells its own.
+        """
+        asked = [gap.of_limit for gap in (self.own_in_float64, self.own) if gap is not None]
+        return max(asked) if asked else None if self.total is None else self.total.of_limit
 
     @property
     def is_rounding(self) -> bool:
@@ -78,7 +97,7 @@ class Comparison(Shown):
     are no gap in the check; ``no_twin``: why nothing was asked in float64, "" where it was; ``trials``: a
     ``self_testing.Trial`` for each call whose check was checked, None where that was not asked for; ``not_finite``: a
     ``finite.NotFinite`` for each weight, input and output with NaN or infinities in it; ``allow_nonfinite``: whether
-    these count as agreement where both have them.
+    these count as agreement where both have them; ``file``: the path of the model's file, "" where none is known.
     """
 
     rows: list[Difference]
@@ -92,6 +111,7 @@ class Comparison(Shown):
     trials: list[Trial] | None = None
     not_finite: list[NotFinite] = field(default_factory=list)
     allow_nonfinite: bool = False
+    file: str = ""
 
     def __bool__(self) -> bool:
         return self.verdict == "agrees"

@@ -90,4 +90,4 @@ def _in_span(one, traced, predicted, exact, span, tolerance):
     largest = float(np.abs(predicted[np.isfinite(predicted)]).max(initial=0))
     found = replace(one, span=float(span.max(initial=0)) / (largest or 1.0))
     within = kept.within or (found.is_chaotic and np.isfinite(kept.absolute))
-    return replace(found, within=bool(within), used=min(kept.used, 1.0) if within else one.used)
+    return replace(found, within=bool(within), used=min(kept.of_limit, 1.0) if within else one.of_limit)

@@ -1,17 +1,17 @@
-"""Where a chained difference comes from: born in a layer, inherited from what fed it, or amplified by the layer."""
+"""Where a total error comes from: born in a layer, come in with what fed it, or grown in the layer."""
 
 from dataclasses import dataclass, replace
 
-BORN, INHERITED, AMPLIFIED = "born here", "inherited", "amplified"
+BORN, CAME_IN, GREW = "born here", "came in", "grew here"
 TWICE = 2  # a difference at most so many times its cause is laid to it
 
 
 @dataclass(frozen=True)
 class Source:
-    """What explains the chained difference of one call; differences are shares of an output's largest number.
+    """What explains the total error of one call; errors are shares of an output's largest number.
 
-    ``kind``: "born here", where the layer alone gives at least half of it; "inherited", where what it was fed with was
-    off by as much; "amplified" else. ``factor``: the difference in multiples of the largest one that fed the layer, 0
+    ``kind``: "born here", where the layer alone gives at least half of it; "came in", where what it was fed with was
+    off by as much; "grew here" else. ``factor``: the difference in multiples of the largest one that fed the layer, 0
     where nothing that fed it was off.
     """
 
@@ -36,4 +36,4 @@ def _source(row, arriving):
     factor = size / arriving if arriving else 0.0
     if not arriving or (row.own and size <= TWICE * row.own.of_largest):
         return Source(BORN, factor)
-    return Source(AMPLIFIED if factor > TWICE else INHERITED, factor)
+    return Source(GREW if factor > TWICE else CAME_IN, factor)

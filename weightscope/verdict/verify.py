@@ -76,7 +76,7 @@ def verify(model: Model, inputs: Inputs | None = None, tolerance: Tolerance | No
         found.differences(allow_nonfinite), found.output_gaps(predicted, tolerance), len(samples), tolerance,
         theirs.version, _notes(own, model, samples, theirs),
         partial=theirs.partial, no_twin=no_twin or theirs.no_twin, trials=found.trials,
-        not_finite=found.not_finite(predicted), allow_nonfinite=allow_nonfinite)
+        not_finite=found.not_finite(predicted), allow_nonfinite=allow_nonfinite, file=str(model.saved.path))
 
 
 class Found:
