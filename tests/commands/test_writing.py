@@ -96,10 +96,10 @@ def test_a_dangling_link_is_followed(xor):
 def test_pipes_and_devices_are_written_to(xor):
     os.mkfifo(xor / "pipe.npy")
     words = [sys.executable, "-m", "weightscope", "predict", str(xor / "xor.h5"), "--input", str(xor / "x.npy"), "-o"]
-    child = subprocess.Popen([*words, str(xor / "pipe.npy")], stderr=subprocess.PIPE)
-    with open(xor / "pipe.npy", "rb") as pipe:
-        data = pipe.read()
-    child.communicate(timeout=60)
+    pipe = os.open(xor / "pipe.npy", os.O_RDONLY | os.O_NONBLOCK)  # waits for no writer
+    assert subprocess.run([*words, str(xor / "pipe.npy")], stderr=subprocess.PIPE, timeout=100).returncode == 0
+    data = os.read(pipe, 10**5)
+    os.close(pipe)
     (xor / "copy.npy").write_bytes(data)
     assert np.load(xor / "copy.npy").shape == (4, 1) and stat.S_ISFIFO((xor / "pipe.npy").stat().st_mode)
     done = run("inspect", str(xor / "xor.h5"), "-o", "/dev/null")

@@ -13,7 +13,7 @@ ALIKE = np.random.default_rng(2).normal(size=(3, 4, 4, 4)).astype("float32")
 @pytest.mark.parametrize(("ours", "theirs", "told"), [
     (OURS, OURS, ""),
     (OURS, OURS.reshape(3, 120), "recorded as (3, 120): read as (3, 6, 5, 4)"),
-    (OURS, OURS.reshape(-1), "recorded as (360,): read as (3, 6, 5, 4)"),
+    (OURS, OURS.reshape(-1), ""),
     (OURS, OURS.transpose(0, 3, 1, 2), "recorded as (3, 4, 6, 5), channels first: read as (3, 6, 5, 4)"),
     (OURS, OURS.transpose(0, 3, 1, 2).reshape(3, 120), "recorded as (3, 120), channels first: read as (3, 6, 5, 4)"),
     (OURS[:1], OURS[0], "recorded as (6, 5, 4): read as (1, 6, 5, 4)"),

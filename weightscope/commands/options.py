@@ -105,7 +105,7 @@ class Finite(click.FloatRange):
 
 def existing(path, words=()):
     """Return a path that an option takes besides some words; raise click.BadParameter where there is no such file."""
-    if os.path.isfile(path):
+    if os.path.exists(path):
         return path
     from weightscope.model.names import did_you_mean
 

@@ -29,11 +29,40 @@ def showing(command):
     return with_shown
 
 
+def recording(command):
+    """Add the options for how recorded values are read; the command gets them as ``recorded``, for a Recorded."""
+    names = ("names", "by_order", "dtype")
+
+    @wraps(command)
+    def with_recorded(*args, **given):
+        return command(*args, recorded={name: given.pop(name) for name in names}, **given)
+
+    for option in (
+            click.option("--dtype", default="float32", show_default=True, help="Of the numbers in a .bin.",
+                         type=click.Choice(["float16", "float32", "float64", "int8", "uint8", "int32", "int64"])),
+            click.option("--by-order", is_flag=True, help="Take recorded arrays in the order of the layers, whatever"
+                                                          " their names."),
+            click.option("--map", "names", multiple=True, metavar="NAME=LAYER", callback=_names,
+                         help="The layer that a name in the record stands for. Repeatable.")):
+        with_recorded = option(with_recorded)
+    return with_recorded
+
+
+def _names(context, parameter, given):
+    """Return ``{name in the record: layer}`` of texts ``NAME=LAYER``; raise click.BadParameter for others."""
+    wrong = next((text for text in given if not all(text.partition("=")[::2])), None)
+    if wrong is not None:
+        raise click.BadParameter(f"{wrong!r} is not NAME=LAYER.")
+    return dict(text.split("=", 1) for text in given)
+
+
 @click.command("verify", short_help="Replay predict in NumPy and compare with Keras at every layer.")
 @options.model_argument
 @options.inputs
 @options.reference("auto", " Or recorded values: an .npz (of weightscope record, or with arrays named after layers), an"
-                           " .npy with the output, an HDF5 file with inputs, activations and outputs.")
+                           " .npy or .bin with the output, an HDF5 file with inputs, activations and outputs, a folder"
+                           " of LAYER.bin and LAYER.npy.")
+@recording
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True,
               help="Of the random input used without --input.")
 @click.option("--samples", type=click.IntRange(min=1),
@@ -55,8 +84,8 @@ def showing(command):
 @options.layout
 @options.color
 @options.output
-def command(model, reading, inputs, reference, seed, samples, batch_size, quick, self_test, rtol, atol, of_layers,
-            allow_nonfinite, shown, trusted, layout, color, output):
+def command(model, reading, inputs, reference, recorded, seed, samples, batch_size, quick, self_test, rtol, atol,
+            of_layers, allow_nonfinite, shown, trusted, layout, color, output):
     """Run the saved MODEL twice, by hand in NumPy and in Keras, and compare the two at every layer.
 
     The report has a line for each layer. Own error: the largest difference when the layer is given Keras' own values.
@@ -72,7 +101,7 @@ def command(model, reading, inputs, reference, seed, samples, batch_size, quick,
     """
     from weightscope.reference.process import Process
 
-    with nullcontext() if os.path.isfile(reference) else Process() as process:  # it imports while we import and read
+    with nullcontext() if os.path.exists(reference) else Process() as process:  # it imports while we import and read
         from weightscope.opening.load import load
         from weightscope.reference.choosing import KINDS, Reference
         from weightscope.reference.memory import keep_what_is_freed
@@ -88,7 +117,7 @@ def command(model, reading, inputs, reference, seed, samples, batch_size, quick,
             against = Reference(reference, twin=not quick, process=process, **trusted)
             arrays, description = given.for_model(opened, inputs, seed, samples)
         else:
-            against = Recorded(opened, options.existing(reference, KINDS))
+            against = Recorded(opened, options.existing(reference, KINDS), **recorded)
             arrays, description = given.for_recorded(opened, inputs, against.path, against.inputs)
         _talk("" if shown["quiet"] else description)
         result = verify(opened, arrays, tolerance, batch_size, options.progress, against, self_test, allow_nonfinite)

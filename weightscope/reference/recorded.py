@@ -14,6 +14,9 @@ optional, and nothing is ever unpickled.
 
 An HDF5 file has groups ``inputs``, ``activations`` (the calls) and ``outputs`` with such names. Files that were made
 to test training have targets in ``outputs``, and what ``predict`` gave in ``predictions``, which then counts.
+
+A folder has a file for each array, ``dense.bin`` or ``inner/dense.npy``, and a ``.bin`` nothing but numbers: shapes are
+the layers' (``verdict.fitting``).
 """
 
 from __future__ import annotations
@@ -24,6 +27,8 @@ import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from weightscope.errors import Unreadable
 from weightscope.files.source import Source
 from weightscope.files.untrusted import reading
@@ -33,11 +38,10 @@ from weightscope.reference.storing import restored
 from weightscope.replaying.input_files import arrays_in
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from weightscope.model.arrays import NDArray
 
 HEADER = "weightscope"
+NUMBERS = (".bin", ".raw")  # endings of files that hold numbers and nothing else
 _GROUPS = {"inputs": "inputs", "layers": "layers", "activations": "layers", "outputs": "outputs"}
 
 
@@ -45,25 +49,29 @@ class Recorded:
     """Recorded values of one model, for ``verify(model, against=…)``: a reference that needs no Keras.
 
     ``model``: a loaded one; ``path``: an ``.npz`` of ``weightscope.record``, or with arrays named after calls, an
-    ``.npy`` with the output, or an HDF5 file. ``inputs``: ``{name: array}`` as far as the file has them; ``header``:
-    what ``record`` wrote about itself, or {}. Raises Unreadable for a file that cannot be read, that belongs to another
-    model, or names what this one lacks.
+    ``.npy`` or ``.bin`` with the output, an HDF5 file, or a folder of such files; ``names``: ``{name in the file: name
+    in the model}`` for those that differ; ``by_order``: take the arrays in their order for those of the calls, whatever
+    their names; ``dtype``: of the numbers in a ``.bin``.
+
+    ``inputs``: ``{name: array}`` as far as the file has them; ``header``: what ``record`` wrote about itself, or {}.
+    Raises Unreadable for a file that cannot be read, that belongs to another model, or names what this one lacks.
     """
 
     partial = True  # a layer without a recorded value is no gap in the check
     no_twin, cores = "recorded values are in their own dtypes", 0
 
-    def __init__(self, model: Model, path: str | os.PathLike[str]) -> None:
+    def __init__(self, model: Model, path: str | os.PathLike[str], names: dict[str, str] | None = None,
+                 by_order: bool = False, dtype: str = "float32") -> None:
         self.path = os.fspath(path)
         self.notes: list[str] = []
-        arrays = _read(self.path)
+        arrays = _read(self.path, dtype)
         self.header: dict[str, Any] = self._header(arrays.pop(HEADER, None))
         self._check_model(model)
         self._names = _Names(model)
         self.inputs: dict[str, NDArray[np.generic]] = {}
         self._layers: dict[str, Any] = {}
         self._outputs: dict[Any, Any] = {}
-        for name, array in arrays.items():
+        for name, array in (self._in_order(arrays) if by_order else self._renamed(arrays, names or {})).items():
             array = restored(array, self.header.get("dtypes", {}).get(name))
             self._place(name, array)
         if not self._layers and not self._outputs:
@@ -76,7 +84,8 @@ class Recorded:
 
         ``model``, ``twin``: as a Reference takes them; one was looked at before, and the other is not recorded.
         """
-        samples.batch_size = self.header.get("batch_size", samples.batch_size)
+        samples.batch_size = self.header.get("batch_size", samples.batch_size if self._by_samples(len(samples)) else
+                                             max(len(samples), 1))
         self._samples, self._batch_size, self._next = len(samples), samples.batch_size, 0
         self.batches = samples.batches
         return self
@@ -108,6 +117,26 @@ class Recorded:
     def _leaf(self, ref):
         path, index = ref
         return self._layers.get(path, {}).get(index)
+
+    def _by_samples(self, samples):
+        """Tell whether every recorded array has the samples along its first axis, so that batches can be cut of it."""
+        arrays = [array for leaves in self._layers.values() for array in leaves.values()]
+        return all(array.ndim and len(array) == samples for array in arrays)
+
+    def _renamed(self, arrays, names):
+        unknown = next((name for name in names if name not in arrays), None)
+        if unknown is not None:
+            near = get_close_matches(unknown, arrays, n=3, cutoff=0.5)
+            raise Unreadable(f"{self.path}: holds no {unknown!r}" + (f"; it has {', '.join(near)}" if near else ""))
+        return {names.get(name, name): array for name, array in arrays.items()}
+
+    def _in_order(self, arrays):
+        """Return the arrays under the names of the calls, in their order."""
+        calls = self._names.calls
+        if len(arrays) != len(calls):
+            raise Unreadable(f"{self.path}: holds {len(arrays)} arrays, and the model makes {len(calls)} layer calls:"
+                             " they cannot be taken by order")
+        return dict(zip(calls, arrays.values()))
 
     def _header(self, stored):
         if stored is None:
@@ -143,6 +172,7 @@ class _Names:
         self.inputs = [layer.name for layer in model.input_layers]
         self.outputs = model.sources()
         self._calls = {path: sources for path, sources in model.sources_by_path() if path not in self.inputs}
+        self.calls = [path for path, _ in model.calls()]
 
     def of(self, name, file):
         """Return (inputs, layers or outputs; path; which output) of a recorded name; Unreadable for an unknown one."""
@@ -180,7 +210,11 @@ def _split(text):
     return (match[1], int(match[2])) if match else (text, 0)
 
 
-def _read(path):
+def _read(path, dtype):
+    if os.path.isdir(path):
+        return _of_folder(path, dtype)
+    if path.endswith(NUMBERS):
+        return {"": _numbers(path, dtype)}
     with reading(path):
         source = Source(path)
         try:
@@ -189,6 +223,33 @@ def _read(path):
             return _of_hdf5(source.tree.arrays)
         finally:
             source.close()
+
+
+def _of_folder(folder, dtype):
+    """Return ``{name: array}`` of the files in a folder and below, each named after its file."""
+    found = {}
+    for inner, folders, files in os.walk(folder):
+        folders.sort()
+        for file in sorted(files, key=_by_number):
+            name, ending = os.path.splitext(os.path.relpath(os.path.join(inner, file), folder))
+            if ending in (*NUMBERS, ".npy"):
+                found[name.replace(os.sep, "/")] = _read(os.path.join(inner, file), dtype)[""]
+    if not found:
+        raise Unreadable(f"{folder}: is a folder without a .bin or an .npy in it")
+    return found
+
+
+def _by_number(name):
+    """Return what names are sorted by: numbers in them by their size."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+
+
+def _numbers(path, dtype):
+    with reading(path):
+        size, each = os.path.getsize(path), np.dtype(dtype).itemsize
+        if size % each:
+            raise Unreadable(f"its {size:,} bytes are no whole number of {dtype} values, {each} bytes each")
+        return np.fromfile(path, dtype)
 
 
 def _of_hdf5(stored):

@@ -212,6 +212,12 @@ def _unchecked(result):
 def _why_unchecked(result):
     if not result.rows:
         return "unchecked: the model has no layer that computes anything"
+    if result.not_comparable:
+        path, words = result.not_comparable[0]
+        which = path if path.startswith("output ") else f"layer '{printable(path)}'"
+        first = "first " * (len(result.not_comparable) > 1)
+        return (f"unchecked: {counted(len(result.not_comparable), 'recorded array')} cannot be compared, {first}that of"
+                f" {which}, {words}")
     if not sum(found.values for found in result.outputs) and not (result.partial and result.compared):
         return "unchecked: no output value was compared"
     fine = ("agrees", "not compared") if result.partial else ("agrees",)

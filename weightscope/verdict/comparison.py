@@ -33,7 +33,8 @@ class Difference(Shown):
 
     ``verdict``: agrees, diverges (its own fault), inherited (its total error came in with what fed it), not finite (all
     that was compared is NaN or infinite), misjudged (it is shown that the reference computes something else than the
-    file means), not replayed, or not compared (the reference shows no value here); ``reason``: more words on it, or "".
+    file means), not replayed, not compared (the reference shows no value here), or not comparable (it shows more or
+    fewer values than the layer gives); ``reason``: more words on it, or "".
     """
 
     path: str
@@ -122,12 +123,13 @@ class Comparison(Shown):
 
         Unchecked: not every layer could be compared, a self-test found the check blind, or the reference is wrong.
         """
-        if self.first is not None or not (self.misjudged or all(gap.within for gap in self.outputs)):
+        compared = [gap for gap in self.outputs if not (self.partial and gap.problem)]
+        if self.first is not None or not (self.misjudged or all(gap.within for gap in compared)):
             return "diverges"
         if self.broken:
             return "not finite"
         enough = ("agrees", "not compared") if self.partial else ("agrees",)
-        complete = all(row.verdict in enough for row in self.rows)
+        complete = all(row.verdict in enough for row in self.rows) and not self.not_comparable
         checked = sum(gap.values for gap in self.outputs)
         if self.partial:
             checked += sum(row.total.values for row in self.compared if row.total)
@@ -139,6 +141,13 @@ class Comparison(Shown):
         """The weights and outputs that are not finite, without what comes of the input; none where that is allowed."""
         wrong = [one for one in self.not_finite if one.kind != "input" and one.count]
         return [] if self.allow_nonfinite else wrong
+
+    @property
+    def not_comparable(self) -> list[tuple[str, str]]:
+        """``(path, words)`` of what is recorded with more or fewer values than there are, layers and then outputs."""
+        outputs = [(f"output {index} of predict", gap.problem) for index, gap in enumerate(self.outputs)]
+        rows = [(row.path, row.reason) for row in self.rows if row.verdict == "not comparable"]
+        return rows + [(name, problem) for name, problem in outputs if self.partial and problem]
 
     @property
     def void(self) -> list[NotFinite]:
@@ -174,7 +183,7 @@ class Comparison(Shown):
     @property
     def compared(self) -> list[Difference]:
         """The rows of calls of which there are both values, ours and the reference's."""
-        return [row for row in self.rows if row.verdict not in ("not compared", "not replayed")]
+        return [row for row in self.rows if row.verdict not in ("not compared", "not comparable", "not replayed")]
 
     @property
     def misjudged(self) -> list[Difference]:

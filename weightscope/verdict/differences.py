@@ -64,7 +64,8 @@ def _row(call, gaps, sides, alone):
     """Return the Difference of one call (its path, class and shape), as if all before it agreed."""
     function, deployed, chained = gaps
     verdict, reason = _verdict(call[0], gaps, sides, alone)
-    return Difference(*call, None if verdict == "not replayed" else chained, deployed, verdict, reason, function,
+    chained = None if verdict in ("not replayed", "not comparable") else chained
+    return Difference(*call, chained, deployed, verdict, reason, function,
                       rounding=_by_rounding(call[0], deployed, sides, alone))
 
 
@@ -78,6 +79,8 @@ def _by_rounding(path, deployed, sides, alone):
 def _verdict(path, gaps, sides, alone):
     function, deployed, chained = gaps
     missing = alone.missing.get(path, "")
+    if path in sides.unlike:
+        return "not comparable", sides.unlike[path]
     if path not in sides.theirs:
         return "not compared", missing
     if deployed is not None:
@@ -95,7 +98,7 @@ def joined(parts):
 
 
 def _joined_row(rows):
-    order = ("agrees", "inherited", "not compared", "not replayed", "misjudged", "diverges")
+    order = ("agrees", "inherited", "not compared", "not comparable", "not replayed", "misjudged", "diverges")
     worst = max(rows, key=lambda row: order.index(row.verdict))
     return replace(worst, causes=next((row.causes for row in rows if row.causes), ()),
                    total=worst_gap([row.total for row in rows]),

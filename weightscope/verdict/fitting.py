@@ -11,7 +11,7 @@ _ORDERS = {(0, 2, 1): "channels first", (0, 3, 1, 2): "channels first", (0, 4, 1
 
 
 def fitted(theirs, ours):
-    """Return a recorded array in the shape of ours, and words on how it was read, "" where nothing had to be done.
+    """Return a recorded array in the shape of ours, and words on how it was read, "" where nothing is to be said.
 
     An array with as many values is taken in the order of axes in which its values come nearest to ours, in their own
     order where none comes near; None takes the place of one with more or fewer values.
@@ -28,7 +28,8 @@ def fitted(theirs, ours):
     if best is None or (plain in found and not _distance(found[best], ours) < NEAR):
         best = plain
     order = "" if best == plain else f", {_ORDERS.get(best, f'axes in the order {best}')}"
-    return _in_order(theirs, ours.shape, best), f"{told}{order}: read as {ours.shape}"
+    says_nothing = theirs.ndim == 1 and best == plain  # numbers in a row have no shape to begin with
+    return _in_order(theirs, ours.shape, best), "" if says_nothing else f"{told}{order}: read as {ours.shape}"
 
 
 def _orders(axes):

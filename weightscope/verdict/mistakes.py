@@ -243,8 +243,10 @@ def attention_scale(part):
 @entry
 def inputs_changed(part):
     """Take the inputs in another order, tokens off by one, or values scaled as while training."""
+    channels_first = [("its input channels first", lambda args: [np.moveaxis(args[0], -1, 1)])]
     own = {"Embedding": [("each token one too high", lambda args: [args[0] + 1]),
-                         ("each token one too low", lambda args: [args[0] - 1])]}
+                         ("each token one too low", lambda args: [args[0] - 1])],
+           "Flatten": channels_first, "Reshape": channels_first}
     rate = part.config.get("rate")
     if isinstance(rate, float) and 0 < rate < 1:
         yield f"values multiplied by 1 - rate = {1 - rate:g}", _with_inputs(lambda args: [args[0] * (1 - rate)])

@@ -8,6 +8,7 @@ from weightscope.errors import NotReplayable
 from weightscope.model.structure import flatten
 from weightscope.replaying.samples import concatenate
 from weightscope.verdict import float64
+from weightscope.verdict.fitting import fitted
 from weightscope.verdict.gaps import gap, gap_in_span
 from weightscope.verdict.sides import in_our_float, shortest
 from weightscope.verdict.spans import moved_outputs
@@ -33,6 +34,15 @@ class Outputs:
         if any(output is None for output in self._ours):
             return [None] * count
         return [np.asarray(leaf) for leaf in flatten(concatenate(self._ours))]
+
+    def in_our_layout(self, predicted):
+        """Return recorded outputs, each in the layout of ours where it has as many values, and words on those."""
+        found, told = [], []
+        for index, (own, theirs) in enumerate(zip(self.ours(len(predicted)), predicted, strict=True)):
+            fits, words = (theirs, "") if own is None or theirs is None else fitted(theirs, own)
+            found.append(theirs if fits is None else fits)
+            told += [f"output {index} of predict is {words}"] if words and fits is not None else []
+        return found, told
 
     def gaps(self, predicted, rows, tolerance):
         """Return a Gap for each output of ``predict``, ours against the reference's.
@@ -90,4 +100,4 @@ def _in_span(one, traced, predicted, exact, span, tolerance):
     largest = float(np.abs(predicted[np.isfinite(predicted)]).max(initial=0))
     found = replace(one, span=float(span.max(initial=0)) / (largest or 1.0))
     within = kept.within or (found.is_chaotic and np.isfinite(kept.absolute))
-    return replace(found, within=bool(within), used=min(kept.of_limit, 1.0) if within else one.of_limit)
+    return replace(found, within=bool(within), of_limit=min(kept.of_limit, 1.0) if within else one.of_limit)

@@ -8,12 +8,16 @@ import numpy as np
 from weightscope.kernels.short_floats import dtype_name
 from weightscope.model.structure import as_outputs, flatten
 from weightscope.replaying.trace import Trace
+from weightscope.verdict.fitting import fitted
 from weightscope.verdict.gaps import RTOL, gap, gap_in_budget
 
 
-def held_together(ours, calls, tolerance):
-    """Return the Sides of a batch: an ``Ours``, and the calls of the reference, ``(path, arrays)`` one by one."""
-    sides = Sides(ours, tolerance)
+def held_together(ours, calls, tolerance, forgiving=False):
+    """Return the Sides of a batch: an ``Ours``, and the calls of the reference, ``(path, arrays)`` one by one.
+
+    ``forgiving``: whether arrays of the reference may have another layout than ours.
+    """
+    sides = Sides(ours, tolerance, forgiving)
     for path, leaves in calls:
         sides.take(path, leaves)
     return sides
@@ -24,11 +28,13 @@ class Sides:
 
     ``ours``: our side. ``gaps``: ``{path: Gap}`` of our chained values. ``theirs``: the reference's Trace; ``given``:
     the part of it that can take the place of ours. ``asked``: ``{path: Tolerance}`` of the calls that are judged.
-    ``budgets``: of every call, or None.
+    ``budgets``: of every call, or None. ``read_as``: ``{path: words}`` of calls whose arrays had another layout;
+    ``unlike``: of those with none that is ours, which are not compared.
     """
 
-    def __init__(self, ours, tolerance):
-        self.ours, self.budgets, self._tolerance = ours, ours.budgets, tolerance
+    def __init__(self, ours, tolerance, forgiving=False):
+        self.ours, self.budgets, self._forgiving = ours, ours.budgets, forgiving
+        self.read_as, self.unlike = {}, {}
         layers = dict(ours.model.calls())
         self.asked = {path: tolerance.for_layer(path) for path in layers}
         self._rounding, coarse = {}, None
@@ -49,6 +55,8 @@ class Sides:
             self.ours.begin()
             self._begin()
         ours = flatten(self.ours.trace.pop(path)) if path in self.ours.trace else []
+        if ours and self._forgiving and not self._is_comparable(path, leaves, ours):
+            return
         dtypes, fits = [leaf.dtype for leaf in ours], not ours or _shapes(leaves) == _shapes(ours)
         if ours and path in self.asked:
             self.gaps[path] = gap(ours, _aligned(leaves, dtypes), self._chained_tolerance(path, leaves))
@@ -57,6 +65,14 @@ class Sides:
         if fits:
             self.given[path] = as_outputs(leaves)
         self.theirs[path] = as_outputs(_aligned(leaves, dtypes))
+
+    def _is_comparable(self, path, leaves, ours):
+        """Tell whether what is recorded of a call has as many values as ours; in place, in our layout."""
+        for index, (leaf, own) in enumerate(zip(leaves, ours)):
+            if leaf is not None and leaf.shape != own.shape:
+                leaves[index], words = fitted(leaf, own)
+                (self.unlike if leaves[index] is None else self.read_as)[path] = words
+        return path not in self.unlike
 
     def _chained_tolerance(self, path, leaves):
         self._dtype = shortest((), leaves, self._dtype)

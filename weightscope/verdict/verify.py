@@ -69,12 +69,12 @@ def verify(model: Model, inputs: Inputs | None = None, tolerance: Tolerance | No
         states, found = States(), Found(model, samples, self_test)
         for batch in told(theirs.batches, progress):
             ours = Ours(model, batch, states)  # while Keras imports, loads and runs
-            sides = held_together(ours, theirs.calls(), tolerance)
+            sides = held_together(ours, theirs.calls(), tolerance, theirs.partial)
             found.add(sides, judged_alone(sides, theirs.twin(), found.keeps), getattr(theirs, "kind", None))
-        predicted = theirs.predicted()
+        predicted = found.outputs(theirs)
     return Comparison(
         found.differences(allow_nonfinite), found.output_gaps(predicted, tolerance), len(samples), tolerance,
-        theirs.version, _notes(own, model, samples, theirs),
+        theirs.version, [*_notes(own, model, samples, theirs), *found.notes],
         partial=theirs.partial, no_twin=no_twin or theirs.no_twin, trials=found.trials,
         not_finite=found.not_finite(predicted), allow_nonfinite=allow_nonfinite, file=str(model.saved.path))
 
@@ -83,10 +83,11 @@ class Found:
     """What the batches of ``samples`` gave so far.
 
     ``rows``: Differences for each; ``trials`` of the first, None if not asked for; ``keeps``: whether all that the twin
-    says of the next batch is to be kept, for a self-test.
+    says of the next batch is to be kept, for a self-test; ``notes``: on recorded values in another layout.
     """
 
     def __init__(self, model, samples, self_test):
+        self.notes = []
         self._model, self._inputs = model, samples.arrays
         self.rows, self.trials, self.keeps, self._outputs = [], None, self_test, Outputs()
         self._given_not_finite = [*finite.of_weights(model), *finite.of_inputs(model, samples.arrays)]
@@ -102,6 +103,16 @@ class Found:
         explained = any(row.verdict == "diverges" for row in chain.from_iterable(self.rows))
         self.rows.append(rows if explained else with_causes(rows, sides, alone))
         self._outputs.add(sides)
+        self.notes += [note for path, words in sides.read_as.items()
+                       if (note := f"layer {path!r} is {words}") not in self.notes]
+
+    def outputs(self, theirs):
+        """Return what ``predict`` gave, recorded outputs in the layout of ours."""
+        predicted = theirs.predicted()
+        if theirs.partial:
+            predicted, told = self._outputs.in_our_layout(predicted)
+            self.notes += told
+        return predicted
 
     def differences(self, allow_nonfinite=False):
         """Return a Difference for each call, of all batches."""
