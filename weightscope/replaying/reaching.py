@@ -1,10 +1,11 @@
 """Chooses, of made-up samples, those that leave the fewest values dark: 0 in all of them, as behind a relu."""
 
+import math
+
 import numpy as np
 
 from weightscope.model.structure import flatten
 from weightscope.replaying.replay import replay
-from weightscope.replaying.samples import is_stateful
 
 TIMES = 8  # as many samples as are wanted are made, to choose from
 MOST_SAMPLES = 32
@@ -13,8 +14,19 @@ MOST_VALUES = 1 << 21  # that all of these make on their way through the model: 
 
 def times_to_choose_from(model, shapes):
     """Return how many times as many samples as are wanted, of inputs of these ``shapes``, are worth a choice."""
-    values, samples = None if is_stateful(model) else model.values_of_sample(shapes), shapes[0][0]
-    return TIMES if values and samples <= MOST_SAMPLES and values * samples * TIMES <= MOST_VALUES else 1
+    samples, entering = shapes[0][0], sum(map(math.prod, shapes))
+    if samples > MOST_SAMPLES or entering * TIMES > MOST_VALUES or not _may_be_dark(model):
+        return 1
+    values = model.values_of_sample(shapes)
+    return TIMES if values and values * samples * TIMES <= MOST_VALUES else 1
+
+
+def _may_be_dark(model):
+    """Tell whether a layer gives 0 for whole ranges of what it is given, and none takes its time, step by step."""
+    layers = list(model.with_parts())
+    activations = {str(getattr(own, "name", "")) for layer in layers for own in layer.activations().values()}
+    darkening = any("relu" in name.lower() for name in activations | {layer.class_name for layer in layers})
+    return darkening and not any(hasattr(layer, "step_functions") for layer in layers)
 
 
 def chosen(model, arrays, samples):
