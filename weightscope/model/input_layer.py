@@ -38,7 +38,8 @@ class InputLayer(Layer):
             return x
         x = np.asarray(x)
         if self.compute_dtype not in (None, "string"):
-            x = self._rounded(self.as_computed(x))
+            with np.errstate(over="ignore"):  # what is too large becomes an infinity, as in Keras
+                x = self._rounded(self.as_computed(x))
         expected = self.batch_shape
         if expected is None:
             return x

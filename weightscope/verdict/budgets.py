@@ -87,6 +87,10 @@ class Budgets(dict):
 
     def of_call(self, layer, given, outputs, begun=()):
         """Return the Budget of a call; ``begun``: the states that its stateful parts began with, in their order."""
+        with np.errstate(all="ignore"):
+            return self._of_call(layer, given, outputs, begun)
+
+    def _of_call(self, layer, given, outputs, begun):
         outputs = [np.asarray(leaf) for leaf in flatten(outputs)]
         none = [np.broadcast_to(np.float32(0), leaf.shape) for leaf in outputs]
         finest = min((part.finest for part in layer.with_parts()), key=FLOATS.index)
@@ -241,8 +245,7 @@ def _lost(name):
 def _change(moved, y):
     if moved.shape != y.shape or y.dtype.kind not in "fc":
         return np.zeros(y.shape)
-    with np.errstate(all="ignore"):
-        return np.nan_to_num(np.abs(moved - y), nan=0.0, posinf=0.0)
+    return np.nan_to_num(np.abs(moved - y), nan=0.0, posinf=0.0)
 
 
 def _largest(runs):

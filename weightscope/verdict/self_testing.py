@@ -54,7 +54,7 @@ def trials_of(rows, sides, alone):
     judges = {row.path: alone.finest_judge(row.path, sides.asked[row.path]) for row in rows
               if row.verdict == "agrees" and row.own is not None}
     calls = calls_of(sides.ours.model, sides.ours.batch, sides.given, judges)
-    with sides.ours.in_float64():
+    with sides.ours.in_float64(), np.errstate(all="ignore"):
         return [_Trying(path, *call, *judges[path]).trial() for path, call in calls]
 
 
@@ -110,6 +110,7 @@ class _Trying:
         if leaf.dtype.kind == "f":
             yield "its input with the other sign", -leaf
             yield f"its input changed by {COARSE:g}", self._shaken(leaf, COARSE)
+            yield from ((f"its input times {factor:g}", leaf * leaf.dtype.type(factor)) for factor in (1e3, 1e6))
         if leaf.dtype.kind in "SU":
             yield "its input without text", np.full_like(leaf, "")
 
@@ -255,9 +256,8 @@ def _moved(ours, right):
         if a.shape != b.shape or a.dtype.kind not in "fciub":
             found.append(0.0 if a.shape == b.shape and (a == b).all() else np.inf)
             continue
-        with np.errstate(all="ignore"):
-            moved = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.abs(a * 1.0 - b * 1.0))
-            largest = np.abs(b[np.isfinite(b)]).max(initial=0)
+        moved = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.abs(a * 1.0 - b * 1.0))
+        largest = np.abs(b[np.isfinite(b)]).max(initial=0)
         most = float(np.nan_to_num(moved, nan=np.inf).max(initial=0))
         found.append(most / float(largest) if largest else np.inf if most else 0.0)
     return max(found)
