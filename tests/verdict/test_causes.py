@@ -84,32 +84,34 @@ def _made(layer, given, words):
     return causes.mistaken(layer, given, next(change for found, change in mistakes(layer) if found == words))
 
 
-def test_no_cause_for_what_rounding_explains(tmp_path):
-    """A bias of zeros is the same in int8, and a mistake that shows less than rounding is no cause of anything."""
-    dense = K.Dense(4, name="dense", bias_initializer="zeros")
-    layer, given, right, budget = called(dense, (3, 4), tmp_path)
-    rule = partial(gap_in_budget, budget=budget)
-    moved = right * (1 + 2.0**-52)
-    assert rule(right, moved).within and not np.array_equal(right, moved)
-    assert causes.causes_of(layer, given, moved, rule) == []
-
-
-def test_a_cause_explains_nearly_all_of_the_difference(tmp_path):
+@pytest.fixture
+def rounded(tmp_path):
+    """A call, its output with weights rounded to float16, and ``rule(share)``: by it that is so many budgets off."""
     layer, given, right, budget = called(K.Dense(4, name="dense"), (3, 4), tmp_path)
-    rule = partial(gap_in_budget, budget=budget)
     change = next(change for words, change in mistakes(layer) if words == "weights rounded to float16")
-    rounded = causes.mistaken(layer, given, change)
-    assert causes.causes_of(layer, given, rounded, rule) == ["weights rounded to float16"]
-    # As far off by something else: what is left would be within a budget as large as the difference, and is most of it.
-    far = rule(right, rounded).of_limit
-    other = right + (rounded - right)[::-1]
+    theirs = causes.mistaken(layer, given, change)
+    far = gap_in_budget(right, theirs, budget).of_limit
 
-    def blunt(ours, theirs):
-        found = rule(ours, theirs)
-        return replace(found, of_limit=2 * found.of_limit / far, within=2 * found.of_limit / far <= 1)
+    def rule(share):
+        def judged(ours, theirs):
+            found = gap_in_budget(ours, theirs, budget)
+            return replace(found, of_limit=share * found.of_limit / far, within=share * found.of_limit / far <= 1)
+        return judged
 
-    assert not blunt(right, other).within
-    assert causes.causes_of(layer, given, other, blunt) == []
+    return layer, given, right, theirs, rule
+
+
+def test_no_cause_for_what_rounding_explains(rounded):
+    layer, given, _, theirs, rule = rounded
+    assert causes.causes_of(layer, given, theirs, rule(2.0)) == ["weights rounded to float16"]
+    assert causes.causes_of(layer, given, theirs, rule(0.5)) == []
+
+
+def test_a_cause_explains_nearly_all_of_the_difference(rounded):
+    layer, given, right, theirs, rule = rounded
+    for times, told in ((1.05, ["weights rounded to float16"]), (1.4, [])):
+        others = (right + times * (theirs - right)).astype(theirs.dtype)
+        assert causes.causes_of(layer, given, others, rule(2.0)) == told
 
 
 def test_what_is_in_no_catalogue_stays_unknown(tmp_path):
