@@ -18,8 +18,8 @@ from weightscope.model.structure import flatten_shapes
 from weightscope.opening import legacy_order
 
 LEGACY = "legacy h5 model"
-CONVERT = "`weightscope convert` writes what it means as a file that Keras 3 loads"
-ASK = "`--reference tf_keras`, which computes what it means"
+CONVERT = "`weightscope convert` writes what the file means for Keras 3"
+ASK = "`--reference tf_keras` computes what the file means"
 
 
 @dataclass(frozen=True)

@@ -81,13 +81,15 @@ def _no_twin(result, by_choice):
 
 
 def _same_function(result):
-    shares = [row.own_in_float64.of_limit for row in result.rows if row.own_in_float64 is not None]
+    shares = [row.own_in_float64.of_limit for row in result.rows
+              if row.own_in_float64 is not None and row.verdict != "misjudged"]
     return [f"same function: {_yes(result.same_function)}; in float64 the largest share of the limit is"
             f" {share_text(max(shares))}"] if shares else []
 
 
 def _within_rounding(result):
-    judged = [row for row in result.rows if row.own is not None and row.own.budgeted]
+    judged = [row for row in result.rows
+              if row.own is not None and row.own.budgeted and row.verdict != "misjudged"]
     if not judged or by_tolerance(result):
         return []
     worst = max(judged, key=lambda row: row.own.of_limit)
@@ -126,7 +128,7 @@ def _overflow(result):
 def _total(result):
     """Return a line on how large total errors are."""
     rows = [row for row in result.rows if row.source is not None]
-    if not rows or result.first is not None:
+    if not rows or result.first is not None or result.misjudged:
         return []
     most = max(rows, key=lambda row: row.total.of_largest)
     return [f"total error: at most {difference_text(most.total.of_largest)} of a layer's largest value, at"

@@ -176,8 +176,12 @@ class Comparison(Shown):
 
     @property
     def same_function(self) -> bool | None:
-        """Whether every layer that was asked in float64 is the same function; None where none was."""
-        asked = [row.own_in_float64.within for row in self.rows if row.own_in_float64 is not None]
+        """Whether every layer that was asked in float64 is the same function; None where none was.
+
+        Calls that are misjudged are not counted.
+        """
+        asked = [row.own_in_float64.within for row in self.rows
+                 if row.own_in_float64 is not None and row.verdict != "misjudged"]
         return all(asked) if asked else None
 
     @property

@@ -7,6 +7,7 @@ comes of NaN in the input is no fault of the model's: a sample of such an input 
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -128,8 +129,16 @@ def proves_nothing(row):
     return all(gap is not None and 0 < gap.values == gap.not_finite for gap in gaps)
 
 
-def not_agreeing(rows):
-    """Return the Differences, ``not finite`` in the place of ``agrees`` where nothing but such numbers was compared."""
-    return [replace(row, verdict="not finite") if row.verdict == "agrees" and proves_nothing(row) else row
-            for row in rows]
+def not_agreeing(rows, weights):
+    """Return the Differences, ``not finite`` in the place of ``agrees`` where nothing but such numbers was compared.
+
+    And where a layer has one of these ``weights``, NotFinites.
+    """
+    broken = [one.name for one in weights if one.kind == "weight"]
+
+    def is_wrong(row):
+        layer = re.sub(r"#\d+(?=/|$)", "", row.path)
+        return proves_nothing(row) or any(name.startswith((f"{layer}.", f"{layer}/")) for name in broken)
+
+    return [replace(row, verdict="not finite") if row.verdict == "agrees" and is_wrong(row) else row for row in rows]
 

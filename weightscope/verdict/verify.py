@@ -117,7 +117,7 @@ class Found:
     def differences(self, allow_nonfinite=False):
         """Return a Difference for each call, of all batches."""
         rows = with_sources(joined(self.rows), self._model.feeders())
-        return rows if allow_nonfinite else finite.not_agreeing(rows)
+        return rows if allow_nonfinite else finite.not_agreeing(rows, self._given_not_finite)
 
     def output_gaps(self, predicted, tolerance):
         """Return a Gap for each output of ``predict``, ours against the reference's."""
