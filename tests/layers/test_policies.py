@@ -10,12 +10,14 @@ import pytest
 from agreement import Case, agrees_with_keras, cases
 
 import weightscope
+from weightscope.errors import NotReplayable
 from weightscope.kernels.short_floats import to_bfloat16
 from weightscope.layers import catalogue
 from weightscope.model.layer import layer_from
 from weightscope.model.model import Model
 from weightscope.verdict.verify import verify
 
+tensorflow = pytest.importorskip("tensorflow")
 pytestmark = pytest.mark.keras
 MIXED, PURE = ("mixed_float16", "mixed_bfloat16"), ("float16", "bfloat16", "float64")
 MODULES = sorted(path for path in Path(__file__).parent.glob("test_*.py") if path != Path(__file__))
@@ -138,3 +140,39 @@ def test_the_nearest_bfloat16_by_hand():
     # 1 + 2⁻⁸ lies halfway between 1 and 1 + 2⁻⁷, and 1 + 3 · 2⁻⁸ between odd 1 + 2⁻⁷ and even 1 + 2⁻⁶.
     found = to_bfloat16(np.array([1 + 2**-8, 1 + 3 * 2**-8, -np.inf, np.nan], "float32"))
     np.testing.assert_array_equal(found, np.array([1, 1 + 2**-6, -np.inf, np.nan], "float32"))
+
+
+MERGE = keras.layers.Add.__base__
+NUMBERS = np.random.default_rng(0).integers(-5, 6, (3, 4, 6))
+TOLD_APART = ("relu", "leaky_relu", "relu6", "elu", "selu", "celu", "gelu", "softplus", "mish", "tanh", "exponential",
+              "sigmoid", "silu", "linear")
+LAYERS = [*map(keras.layers.Activation, TOLD_APART), *(getattr(keras.layers, name)() for name in (
+    "ReLU", "LeakyReLU", "ELU", "UnitNormalization", "MaxPooling1D", "Attention", "Add", "Average", "Maximum",
+    "Minimum", "Multiply", "Subtract")), keras.layers.AdaptiveAveragePooling1D(2), keras.layers.AdaptiveMaxPooling1D(2),
+    keras.layers.Dot(2, normalize=True)]
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int32", "int64", "uint8"])
+@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: f"{layer.name}_{layer.get_config().get('activation', '')}")
+def test_whole_numbers_are_taken_as_keras_takes_them(layer, dtype):
+    """Where Keras cannot run a layer on them, nor do we; else they come out in the same dtype."""
+    x = NUMBERS.astype(dtype)
+    x = [x, x[:, ::-1]] if isinstance(layer, (keras.layers.Attention, MERGE)) else x
+    ours = layer_from(keras.saving.serialize_keras_object(layer))
+    try:
+        theirs = np.asarray(layer(keras.tree.map_structure(keras.ops.convert_to_tensor, x)))
+    except (tensorflow.errors.InvalidArgumentError, TypeError, ValueError):
+        with pytest.raises(NotReplayable):
+            ours(x)
+        return
+    y = np.asarray(ours(x))
+    assert y.dtype == theirs.dtype
+    np.testing.assert_allclose(y, theirs, rtol=1e-5, atol=1e-6)
+
+
+@cases(*(Case(*case) for dtype in ("int32", "uint8") for case in (
+    ("LSTM", NUMBERS.astype(dtype), {"units": 2}), ("GRU", NUMBERS.astype(dtype), {"units": 2}),
+    ("Dense", NUMBERS.astype(dtype), {"units": 2}),
+    ("EinsumDense", NUMBERS.astype(dtype), {"equation": "abc,cd->abd", "output_shape": (None, 2)}))))
+def test_whole_numbers_meet_weights(case, tmp_path):
+    agrees_with_keras(case, tmp_path)

@@ -4,6 +4,10 @@ import numpy as np
 
 from weightscope.kernels.activations import elu, leaky_relu, relu, softmax, softmax_beside
 from weightscope.model.layer import Layer, Weight, keras_layer
+from weightscope.model.running import WHOLE
+
+_TAKES_NO = {**dict.fromkeys(("relu", "relu6", "leaky_relu"), ("bool",)),
+             **dict.fromkeys(("elu", "selu", "celu", "gelu", "softplus", "mish"), WHOLE)}
 
 
 @keras_layer
@@ -15,6 +19,19 @@ class Activation(Layer):
     supports_masking = True
     hands_on = True  # "linear"
     activation: "Activation"
+
+    @property
+    def fails_on(self):
+        """The dtypes of whole numbers that TensorFlow's function does not take."""
+        return _TAKES_NO.get(self._function(), ())
+
+    @property
+    def makes_floats(self):
+        """Whether Keras' function makes floats of whole numbers first."""
+        return self._function() in ("tanh", "exponential")
+
+    def _function(self):
+        return None if isinstance(self.activation, Layer) else self.activation.name
 
     def forward(self, x):
         return self.activation(x)
@@ -29,6 +46,7 @@ class ReLU(Layer):
 
     rounding = "products"
     formula = "y = min(x, max_value) where x > threshold, else negative_slope · (x − threshold)"
+    fails_on = ("bool",)
     supports_masking = True
     max_value: "float | None" = None
     negative_slope: float = 0.0
@@ -44,6 +62,7 @@ class LeakyReLU(Layer):
 
     rounding = "products"
     formula = "y = x where x > 0, else negative_slope · x"
+    fails_on = ("bool",)
     supports_masking = True
     negative_slope: float = 0.3
 
@@ -77,6 +96,7 @@ class PReLU(Layer):
 
     rounding = "products"
     formula = "y = x where x > 0, else alpha · x"
+    fails_on = WHOLE
     supports_masking = True
     ignored = ("shared_axes",)  # the sizes of 1 in alpha's shape say the same
 
@@ -92,6 +112,7 @@ class ELU(Layer):
     """Values below zero bend towards −alpha."""
 
     formula = "y = x where x > 0, else alpha · (exp(x) − 1)"
+    fails_on = WHOLE
     supports_masking = True
     alpha: float = 1.0
 

@@ -16,6 +16,7 @@ from weightscope.kernels.attention import (
 from weightscope.kernels.convolve import working_dtype
 from weightscope.layers.attention_projection import Projection
 from weightscope.model.layer import Layer, Weight, keras_layer
+from weightscope.model.running import WHOLE
 
 
 class Scored(Layer):
@@ -23,6 +24,7 @@ class Scored(Layer):
 
     supports_masking = True
     ignored = ("dropout",)
+    fails_on = WHOLE
     use_scale: bool = False
 
     def shape(self, x, return_attention_scores=False):
@@ -108,6 +110,8 @@ class AdditiveAttention(Scored):
     formula = """
         scores = Σ scale · tanh(query + key)
         y = softmax(scores) · value"""
+    fails_on = ("bool",)
+    makes_floats = True
     use_scale: bool = True
 
     def weight_specs(self):
@@ -128,6 +132,7 @@ class MultiHead(Layer):
         weights = softmax(q · kᵀ / √dim of a head), masked positions left out
         y = output_dense(weights · v)"""
     ignored = ("seed",)
+    makes_floats = True
     dropout: "float | int" = 0.0
     use_bias: bool = True
     use_gate: bool = False

@@ -115,6 +115,7 @@ class EinsumDense(QuantizedKernel):
     rounding = "products"
     formula = "y = activation(einsum(equation, x, kernel) + bias)"
     refuses = ("gptq_unpacked_column_size", "awq_unpacked_column_size")
+    makes_floats = True
     equation: str
     output_shape: "int | tuple"
     activation: Activation = "linear"

@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from weightscope.errors import Unreadable
+from weightscope.errors import NotReplayable, Unreadable
 from weightscope.kernels.adding import added
 from weightscope.layers.operations.dtypes import together
 from weightscope.model.layer import Layer, keras_layer
@@ -26,6 +26,8 @@ class Merge(Layer):
         return functools.reduce(np.logical_or, mask)
 
     def forward(self, x, mask=None):
+        if all(item.dtype == bool for item in x):
+            raise NotReplayable(self.about("Keras cannot run it on booleans alone"))
         rank = max(item.ndim for item in x)
         masks = mask if mask is not None and all(item.ndim == rank for item in x) else [None] * len(x)
         # Inputs of lower rank get axes of size 1 behind the batch, and lose their masks, as in Keras' Merge.call.
@@ -214,6 +216,9 @@ class Dot(Layer):
 
     def forward(self, x):
         x = [np.moveaxis(item, axis, -1) for item, axis in zip(x, self._axes(item.ndim for item in x), strict=True)]
+        x = x if x[0].dtype == x[1].dtype else together(*x)
+        if self.normalize and x[0].dtype.kind in "biu":
+            raise NotReplayable(self.about("Keras cannot normalize whole numbers"))
         if self.normalize:
             x = [_unit(item) for item in x]
         rest = [item.shape[1:-1] for item in x]

@@ -7,6 +7,7 @@ import numpy as np
 from weightscope.kernels.convolve import working_dtype
 from weightscope.layers.activations import PerPosition
 from weightscope.model.layer import Layer, Weight, keras_layer
+from weightscope.model.running import WHOLE
 from weightscope.model.weight import Copy
 
 
@@ -243,6 +244,7 @@ class UnitNormalization(Layer):
     """Divides the values along ``axis`` by their length."""
 
     formula = "y = x / √Σ x² along axis"
+    fails_on = WHOLE
     supports_masking = True
     axis: "int | tuple" = -1
 

@@ -6,6 +6,7 @@ from weightscope.kernels.pooling import adaptive_pool, average_pool, max_pool
 from weightscope.kernels.windows import output_lengths
 from weightscope.layers.spatial import PerAxis, Spatial
 from weightscope.model.layer import keras_layer
+from weightscope.model.running import WHOLE
 
 
 class Pooling(Spatial):
@@ -187,6 +188,7 @@ class AdaptiveAveragePooling(AdaptivePooling):
 
     rounding = "products"
     formula = "y[p] = mean(x[s]) over the steps s from ⌊p·length/output_size⌋ up to ⌈(p+1)·length/output_size⌉"
+    fails_on = WHOLE
     reduce = staticmethod(np.mean)
 
 
@@ -194,6 +196,7 @@ class AdaptiveMaxPooling(AdaptivePooling):
     """The base of AdaptiveMaxPooling1D, AdaptiveMaxPooling2D and AdaptiveMaxPooling3D."""
 
     rounding = "none"
+    fails_on = ("bool",)
     formula = "y[p] = max(x[s]) over the steps s from ⌊p·length/output_size⌋ up to ⌈(p+1)·length/output_size⌉"
     reduce = staticmethod(np.max)
 

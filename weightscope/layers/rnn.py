@@ -199,6 +199,7 @@ class Recurrent(Layer):
     """The walk of a cell over the steps of x (batch, steps, in)."""
 
     supports_masking = True
+    makes_floats = True
     at = "cell"
     carried = None  # within a run of a stateful layer: the states that its last call ended with
     return_sequences: bool = False

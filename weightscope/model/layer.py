@@ -147,6 +147,7 @@ class Layer(Runs, Refuses, Shown):
         rounds_to: str | None
         quantizes: tuple[str, ...]
         refuses: tuple[str, ...]
+        fails_on: tuple[str, ...]
         _settings: dict[str, tuple[str, Any]]
 
     formula = ""
@@ -157,6 +158,8 @@ class Layer(Runs, Refuses, Shown):
     rounds_to = None  # what it rounds its inputs to (verdict/gaps.py), where coarser than their dtype
     quantizes = ()  # the modes of Keras' quantization that this class knows
     rounding = "general"  # what its budget follows from: "none", "products", "general" (verdict/budgets.py)
+    fails_on = ()  # dtypes of whole numbers on which Keras cannot run it
+    makes_floats = False  # whether whole numbers that go in become floats of its dtype
     finest = "float64"  # the longest float in which Keras computes it, whatever its dtype
     hands_on = False  # whether what it gives may be the very tensor that it was given, in Keras too
     is_operation = False  # whether it is a call of keras.ops, which Keras does not count among a model's layers

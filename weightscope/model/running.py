@@ -18,6 +18,7 @@ from weightscope.model.user_code import described, is_of_user
 if TYPE_CHECKING:
     from weightscope.model.arrays import Array, Outputs
 
+WHOLE = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 FLOATS = ("bfloat16", "float16", "float32", "float64")
 MOST_VALUES = 2**30  # in one output: past that a file asks for more memory than a check is worth
 
@@ -51,8 +52,19 @@ class Runs:
         previous = masks.get(first) if given.get("mask") is None else given["mask"]
         with self._faults_named():
             given = {name: self.cast(value) for name, value in given.items()}
+            if self.fails_on or self.makes_floats:
+                given = {name: value if name.endswith("mask") else map_structure(self._as_taken, value)
+                         for name, value in given.items()}
             outputs = self._guarded(given)
             return outputs, self.output_masks(given, previous) if self.supports_masking else None
+
+    def _as_taken(self, value):
+        """Return whole numbers as Keras' layer takes them; raise NotReplayable where it cannot run on their dtype."""
+        if not isinstance(value, np.ndarray) or value.dtype.kind not in "biu":
+            return value
+        if value.dtype.name in self.fails_on:
+            raise NotReplayable(self.about(f"Keras cannot run it on an input of {value.dtype.name}"))
+        return self.as_computed(value) if self.makes_floats and self.compute_dtype in FLOATS else value
 
     def output_masks(self, given, previous):
         """Return the outputs' masks; ``given``: a call's arguments by name, ``previous``: the mask of the first."""
