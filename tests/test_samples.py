@@ -1,5 +1,6 @@
 """The sample models are whole, say the same in every format, and answer the questions of their README."""
 
+import functools
 import re
 import runpy
 from pathlib import Path
@@ -44,8 +45,13 @@ def arrays(prediction):
     return prediction if isinstance(prediction, list) else [prediction]
 
 
-def predicted(model, name):
-    return arrays(model.predict(input_of(name), verbose=0))
+@functools.cache
+def predicted(filename):
+    """What a Keras model predicts on its sample's input; once for all tests, for each compiles it."""
+    import keras
+
+    name = re.sub(r"(_keras2)?\.\w+$", "", filename)
+    return arrays(opened(keras, filename).predict(input_of(name), verbose=0))
 
 
 def assert_same(ours, theirs):
@@ -74,7 +80,7 @@ def test_the_folder_holds_every_file_and_no_other():
 def test_the_h5_file_says_what_the_keras_file_says(keras, name):
     model, legacy = opened(keras, f"{name}.keras"), opened(keras, f"{name}.h5")
     assert_same(legacy.get_weights(), model.get_weights())
-    assert_same(predicted(legacy, name), predicted(model, name))
+    assert_same(predicted(f"{name}.h5"), predicted(f"{name}.keras"))
 
 
 @with_keras
@@ -97,7 +103,7 @@ def test_the_keras_2_file_holds_the_same_weights(name):
 @with_keras
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in REFUSED_BY_KERAS_3])
 def test_the_keras_2_file_predicts_the_same(keras, name):
-    assert_same(predicted(opened(keras, f"{name}_keras2.h5"), name), predicted(opened(keras, f"{name}.keras"), name))
+    assert_same(predicted(f"{name}_keras2.h5"), predicted(f"{name}.keras"))
 
 
 @each_sample
@@ -121,13 +127,13 @@ def test_the_autoencoder_can_go_on_training(keras):
 @pytest.mark.parametrize("ending", [".keras", ".h5", "_keras2.h5"])
 @pytest.mark.parametrize("name", XORS)
 def test_xor_is_solved(keras, name, ending):
-    (prediction,) = predicted(opened(keras, name + ending), name)
+    (prediction,) = predicted(name + ending)
     assert np.rint(prediction).ravel().tolist() == MADE["XOR_ANSWER"]
 
 
 @with_keras
 def test_the_rank_3_product_is_exact(keras):
-    (prediction,) = predicted(opened(keras, "dense_rank3.h5"), "dense_rank3")
+    (prediction,) = predicted("dense_rank3.h5")
     assert prediction.tolist() == MADE["RANK3_PRODUCT"]
 
 
@@ -164,7 +170,7 @@ def run_block(name, monkeypatch):
 @pytest.mark.parametrize("name", BLOCKS)
 def test_the_readme_computes_by_hand_what_keras_predicts(keras, name, monkeypatch):
     ours = arrays(run_block(name, monkeypatch)["prediction"])
-    for a, b in zip(ours, predicted(opened(keras, f"{name}.keras"), name), strict=True):
+    for a, b in zip(ours, predicted(f"{name}.keras"), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
