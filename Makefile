@@ -1,10 +1,10 @@
 # make demo   inspect and verify a sample model
 # make test   all tests, Keras included
 # make quick  the tests that need no Keras, on a machine without it
-# make check  ruff, mypy, the floors, a fresh README
+# make check  ruff, mypy, the floors, fresh pages
 # make samples, make bench
 # make bench-verdict   faults injected into models: how many are found, named, and falsely alarmed about
-# make real   counts over a folder of public model files, for the README: REAL=folder
+# make real   counts over a folder of public model files, for docs/files.md: REAL=folder
 # make soak   random models and all of keras.applications against Keras, for long: SOAK='--examples 1000 --seed 7'
 # make mutants   small faults put into the code: how many the tests notice: MUTANTS='--count 20 --seed 3'
 PYTHON ?= python3

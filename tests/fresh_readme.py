@@ -1,4 +1,4 @@
-"""Keeps what the READMEs show true: the output under each ``$ weightscope …`` is what the command prints.
+"""Keeps what the READMEs and the pages of ``docs/`` show true: below each ``$ weightscope …`` stands what it prints.
 
 So is what stands between ``<!-- weightscope … -->`` and ``<!-- end -->``: tables that Markdown shows as such; and
 between ``<!-- meanings -->`` and its end: the table that ``weightscope.reference.meanings`` is.
@@ -20,7 +20,8 @@ from weightscope.reference.meanings import MEANINGS
 from weightscope.show.markdown import table
 
 ROOT = Path(__file__).resolve().parent.parent
-READMES = (ROOT / "README.md", ROOT / "sample_models" / "README.md")
+DOCS = ROOT / "docs"
+PAGES = (ROOT / "README.md", ROOT / "sample_models" / "README.md", *sorted(DOCS.glob("*.md")))
 BLOCK = re.compile(r"```console\n(\$ .*?)```", re.DOTALL)
 TABLE = re.compile(r"<!-- (weightscope .*?) -->\n.*?<!-- end -->", re.DOTALL)
 MEANT = re.compile(r"<!-- meanings -->\n.*?<!-- end -->", re.DOTALL)
@@ -65,8 +66,8 @@ def fresh(text):
 
 
 def main():
-    """Write both READMEs anew."""
-    for path in READMES:
+    """Write all pages anew."""
+    for path in PAGES:
         path.write_text(fresh(path.read_text()))
 
 

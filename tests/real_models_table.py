@@ -1,4 +1,4 @@
-"""Counts what weightscope does with a folder of public model files, and writes the README's table of it.
+"""Counts what weightscope does with a folder of public model files, and writes the table of it in docs/files.md.
 
 ``python tests/real_models_table.py [FOLDER]``, or ``make real``: the folder holds the files and a ``manifest.tsv`` as
 ``real_models.py`` reads it. Needs Keras and tf_keras, and some minutes. What fails is printed, with its reason.
@@ -16,7 +16,7 @@ from weightscope.converting.convert import convert
 from weightscope.errors import ReferenceFailed, WeightscopeError
 from weightscope.replaying import inputs
 
-README = Path(__file__).resolve().parent.parent / "README.md"
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "files.md"
 TABLE = re.compile(r"(<!-- real models -->\n).*?(<!-- end of real models -->)", re.DOTALL)
 COLUMNS = {
     "files": "files",
@@ -32,7 +32,7 @@ NO_ANSWER = None
 
 
 def main(folder=real_models.FOLDER):
-    """Count, print what failed, and write the table into the README."""
+    """Count, print what failed, and write the table into the page."""
     counts = {}
     for row in real_models.rows_of(folder):
         kept = counts.setdefault(row["keras_version"].partition(".")[0] or "not said", (Counter(), Counter()))
@@ -43,7 +43,7 @@ def main(folder=real_models.FOLDER):
             kept[1][column] += 1
             if outcome is not True:
                 print(f"{row['file']}: {column}: {outcome}", flush=True)
-    README.write_text(TABLE.sub(lambda found: found[1] + table(counts) + found[2], README.read_text()))
+    PAGE.write_text(TABLE.sub(lambda found: found[1] + table(counts) + found[2], PAGE.read_text()))
 
 
 def outcomes(folder, row):

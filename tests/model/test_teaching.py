@@ -279,9 +279,9 @@ def test_lambda_with_a_named_function_is_verified(tmp_path):
     assert done.returncode == 2 and "wrong.py: ModuleNotFoundError" in done.stderr
 
 
-def test_the_example_of_the_readme(tmp_path):
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    section = readme.partition("\n## Teach it your layer\n")[2].partition("\n## ")[0]
+def test_the_example_of_the_page(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "layers.md").read_text()
+    section = page.partition("\n## Teach it your layer\n")[2].partition("\n## ")[0]
     (tmp_path / "my_keras_layers.py").write_text(re.search(r"```py\n(.*?)```", section, re.DOTALL)[1])
     (tmp_path / "my_layers.py").write_text(re.search(r"```python\n(.*?)```", section, re.DOTALL)[1])
     theirs = run_file(tmp_path / "my_keras_layers.py")

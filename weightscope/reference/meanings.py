@@ -1,7 +1,7 @@
 """What a file means, and a Keras of today computes otherwise on it: the table of such cases.
 
 What a referee gives there is no fault of a replay. ``Meaning.as_referee`` makes a layer compute as the referee does, so
-that a verdict can show it. README's table is made of these.
+that a verdict can show it. The table in docs/files.md is made of these.
 """
 
 from collections.abc import Callable
