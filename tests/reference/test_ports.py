@@ -107,6 +107,7 @@ def test_a_folder_of_nothing_but_numbers(net, tmp_path):
         np.moveaxis(y[path], -1, 1).tofile(folder / f"{path}.bin")
     result = weightscope.verify(model, x, against=folder)
     assert result and len(result.compared) == len(list(model.calls())) and len(result.outputs) == 1
+    assert all("recorded as" in note for note in result.notes)
     np.save(folder / "dense.npy", y["dense"] + 1)
     (folder / "dense.bin").unlink()
     assert weightscope.verify(model, x, against=folder).first.path == "dense"

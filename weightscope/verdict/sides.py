@@ -71,7 +71,8 @@ class Sides:
         for index, (leaf, own) in enumerate(zip(leaves, ours)):
             if leaf is not None and leaf.shape != own.shape:
                 leaves[index], words = fitted(leaf, own)
-                (self.unlike if leaves[index] is None else self.read_as)[path] = words
+                if words:
+                    (self.unlike if leaves[index] is None else self.read_as)[path] = words
         return path not in self.unlike
 
     def _chained_tolerance(self, path, leaves):
