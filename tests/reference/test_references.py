@@ -169,7 +169,7 @@ def test_without_tf_keras_auto_says_what_to_install(tmp_path, tf_keras, old, inp
 def test_what_a_batch_gave_lasts_when_its_files_are_used_again(tmp_path):
     keras.Sequential([keras.Input((3,)), *(keras.layers.Dense(3) for _ in range(9))]).save(tmp_path / "deep.keras")
     model, x = weightscope.load(tmp_path / "deep.keras"), RNG.normal(size=(2, 3)).astype("float32")
-    with Reference().begin(model, Samples([x])) as referee:
+    with Reference().begin(model, Samples([x], 32)) as referee:
         found = {path: array.copy() for path, (array,) in referee.calls()}
         twin = [path for path, _ in referee.twin()]
         predicted, = referee.predicted()
@@ -182,7 +182,7 @@ def test_what_a_batch_gave_lasts_when_its_files_are_used_again(tmp_path):
 def test_a_child_that_nobody_listens_to_ends(tmp_path):
     keras.Sequential([keras.Input((3,)), *(keras.layers.Dense(3) for _ in range(9))]).save(tmp_path / "deep.keras")
     model = weightscope.load(tmp_path / "deep.keras")
-    with Reference().begin(model, Samples([np.ones((2, 3), "float32")])) as referee:
+    with Reference().begin(model, Samples([np.ones((2, 3), "float32")], 32)) as referee:
         process = referee._current._process
         while process.event()["event"] != "call":
             pass
@@ -196,9 +196,9 @@ def test_a_child_that_nobody_listens_to_ends(tmp_path):
 
 HOSTILE = [
     ('"activation": "linear"', '"activation": {"module": "os", "class_name": "function", "config": "system",'
-                               ' "registered_name": "system"}', "module os"),
+                               ' "registered_name": "system"}', "os.system"),
     ('"activation": "linear"', '"activation": {"module": "keras.utils", "class_name": "function", "config": "get_file",'
-                               ' "registered_name": "get_file"}', "module keras.utils"),
+                               ' "registered_name": "get_file"}', "keras.utils.get_file"),
     ('"class_name": "Dense"', '"class_name": "TFOpLambda"', "TFOpLambda"),
     ('"class_name": "Dense"', '"class_name": "TFSMLayer"', "TFSMLayer"),
     ('"units": 2', '"units": 2, "vocabulary": "/etc/hostname"', "vocabulary"),
