@@ -95,7 +95,7 @@ def both_sides(model, live, keep=False):
 def judged(path, inputs, jit=False, live_model=None):
     """Return a Difference for each call of the model at ``path`` on one batch of inputs, and why there is no twin."""
     model = load(path)
-    live = Live(path, [np.asarray(x) for x in samples_of(model, inputs, 32).arrays], jit, live_model)
+    live = Live(path, [np.asarray(x) for x in samples_of(model, inputs).arrays], jit, live_model)
     return differences_of(*both_sides(model, live)), live.no_twin
 
 
