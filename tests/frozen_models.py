@@ -95,7 +95,8 @@ def hold(keras, grown, path):
     (grown.model.save if is_whole else grown.model.save_weights)(path)
     (path.parent / "architecture.json").write_text(grown.model.to_json())
     options = {} if is_whole else {"architecture": path.parent / "architecture.json"}
-    opened, by_names = weightscope.load(path, **options), weightscope.load(path, bind="names", **options)
+    opened = weightscope.load(path, **options)
+    by_names = weightscope.load(path, bind="names", **options) if opened.saved.order is not None else opened
     assert opened.ledger.closes and not opened.ledger.unclaimed and not opened.ledger.problems, opened.ledger
     wanted, found = _outputs(grown.model, grown.x), weightscope.predict(opened, grown.x)
     _close(weightscope.predict(by_names, grown.x), wanted, "by names, held against the model that was saved")

@@ -110,7 +110,7 @@ def test_inspect_and_predict_on_the_command_line(tmp_path):
     assert unknown.returncode == 0 and "not replayed: class TransformerBlock of module" in unknown.stdout
     done = run("inspect", path, *TEACH)
     assert done.returncode == 0 and "not replayed" not in done.stdout
-    assert "kernel (8 in × 2 num_heads × 4 key_dim)" in done.stdout
+    assert "kernel (8, 2, 4) = 8 in × 2 num_heads × 4 key_dim" in done.stdout
     for name, array in zip(("tokens", "keep"), TOKENS):
         np.save(tmp_path / f"{name}.npy", array)
     inputs = [f"--input={name}={tmp_path / name}.npy" for name in ("tokens", "keep")]

@@ -77,7 +77,7 @@ def test_every_format_says_it(broken, tmp_path):
                                      "infinite": 0, "size": 9, "excused": 0, "origin": None}
     found = weightscope.verify(weightscope.load(broken), X)
     assert "not finite" in str(found) and "d.kernel [1, 2] is NaN" in str(found)
-    assert "✗ not finite" in found._repr_html_()
+    assert "✗ model.keras is not finite" in found._repr_html_()
     done = CliRunner().invoke(main, ["verify", str(broken), "--allow-nonfinite", "--input", str(tmp_path / "x.npy")])
     assert done.exit_code == 0 and done.stdout.count("not finite: d.kernel [1, 2] is NaN") == 1
 
@@ -184,7 +184,7 @@ def test_nan_in_a_record_is_a_divergence_and_no_overflow(tmp_path):
         found = weightscope.verify(model, None, against=tmp_path / "port.npz", allow_nonfinite=allow)
         assert (found.verdict, found.exit_code, found.first.path) == ("diverges", 1, "d")
         lines = sentence(found)
-        assert "Keras NaN" not in lines[0] and "the record NaN" in lines[0] and "apart" not in lines[0]
+        assert "Keras NaN" not in lines[1] and "the record NaN" in lines[1] and "apart" not in lines[1]
         assert not [line for line in lines if "overflow" in line]
 
 
