@@ -70,6 +70,14 @@ def test_what_cannot_be_written_is_told_before_any_work(xor):
     assert not list(xor.glob(".*"))
 
 
+def test_what_is_in_a_folder_that_is_read_is_not_written_over(xor):
+    (xor / "port").mkdir()
+    np.zeros(4, "float32").tofile(xor / "port" / "dense_2.bin")
+    words = ["verify", str(xor / "xor.h5"), "--input", str(xor / "x.npy"), "--reference", str(xor / "port")]
+    refused("would be lost", *words, "-o", str(xor / "port" / "dense_2.bin"))
+    assert (xor / "port" / "dense_2.bin").stat().st_size == 16
+
+
 def test_a_link_stays_a_link_and_a_mode_stays(xor):
     (xor / "report.txt").write_text("old")
     (xor / "report.txt").chmod(0o640)

@@ -90,8 +90,7 @@ def _check(path, given):
     try:
         real = _target(path)
         kind = stat.S_IFMT(real.stat().st_mode) if real.exists() else None
-        same = next((other for other in given if other and os.path.exists(other)
-                     and kind is not None and os.path.samefile(real, other)), None)
+        same = kind is not None and any(_holds(other, real) for other in given if other and os.path.exists(other))
     except (OSError, ValueError) as error:
         raise _not(path, getattr(error, "strerror", None) or str(error)) from error
     if not path:
@@ -100,7 +99,7 @@ def _check(path, given):
         raise _not(path, "it is a folder")
     if kind in (stat.S_IFBLK, stat.S_IFSOCK):
         raise _not(path, "it is a disk or a socket")
-    if same is not None and kind == stat.S_IFREG:
+    if same and kind == stat.S_IFREG:
         raise _not(path, "it is read by this command, and would be lost")
     if kind is None and not real.parent.is_dir():
         raise _not(path, f"there is no folder {str(real.parent)!r}: make it first")
@@ -108,6 +107,11 @@ def _check(path, given):
         raise _not(path, "it is read-only")
     if kind in (None, stat.S_IFREG) and not os.access(real.parent, os.W_OK):
         raise _not(path, f"the folder {str(real.parent)!r} is read-only")
+
+
+def _holds(given, path):
+    """Tell whether a file that is read is the one at ``path``, or a folder that is read holds it."""
+    return os.path.samefile(given, path) or (os.path.isdir(given) and Path(os.path.realpath(given)) in path.parents)
 
 
 def _not(path, reason):
