@@ -30,26 +30,33 @@ batch_size = click.option("--batch-size", type=click.IntRange(min=1),
                           help="Samples that are run at a time. Without it: what the file says, or else 32.")
 
 
-def trust(command):
-    """Add the options for what the user trusts in a file; the command gets them as ``trusted``, for a Reference."""
-    names = ("custom_objects", "functions", "ignore_code")
+def together(word, **options):
+    """Return what adds options to a command, by their names, and hands them to it in one mapping: as ``word``."""
+    def with_options(command):
+        @wraps(command)
+        def packed(*args, **given):
+            return command(*args, **{word: {name: given.pop(name) for name in options}}, **given)
 
-    @wraps(command)
-    def with_trust(*args, **given):
-        return command(*args, trusted={name: given.pop(name) for name in names}, **given)
+        for option in reversed(options.values()):
+            packed = option(packed)
+        return packed
 
-    for option in (
-            click.option("--ignore-code", is_flag=True,
-                         help="Run a model that was compiled with code (a loss, a metric), which is left out."),
-            click.option("--allow-function", "functions", multiple=True, metavar="MODULE.NAME",
-                         help="A function that the file names and you trust: it is imported in Keras' process."
-                              " Repeatable."),
-            click.option("--custom-objects", multiple=True, metavar="FILE",
-                         type=click.Path(exists=True, dir_okay=False), help=
-                         "Your own Python file with the classes and functions that Keras needs to load the model; it is"
-                         " run in Keras' process. Repeatable.")):
-        with_trust = option(with_trust)
-    return with_trust
+    return with_options
+
+
+# What the user trusts in a file: for a Reference.
+trust = together(
+    "trusted",
+    custom_objects=click.option(
+        "--custom-objects", multiple=True, metavar="FILE", type=click.Path(exists=True, dir_okay=False),
+        help="Your own Python file with the classes and functions that Keras needs to load the model; it is run in"
+             " Keras' process. Repeatable."),
+    functions=click.option(
+        "--allow-function", "functions", multiple=True, metavar="MODULE.NAME",
+        help="A function that the file names and you trust: it is imported in Keras' process. Repeatable."),
+    ignore_code=click.option(
+        "--ignore-code", is_flag=True,
+        help="Run a model that was compiled with code (a loss, a metric), which is left out."))
 
 
 def _version(context, parameter, text):
@@ -59,26 +66,22 @@ def _version(context, parameter, text):
     return text
 
 
-def reading(command):
-    """Add the options for how a file is read; the command gets them as ``reading``, the keywords of ``load``."""
-    names = ("architecture", "keras_version", "backend", "bind")
-
-    @wraps(command)
-    def with_reading(*args, **given):
-        return command(*args, reading={name: given.pop(name) for name in names}, **given)
-
-    for option in (
-            click.option("--bind", type=click.Choice(["order", "names"]),
-                         help="For a legacy .h5 whose arrays stand in another order than their names say: whose they"
-                              " are. Keras goes by order, and so does this without the option."),
-            click.option("--backend", type=click.Choice(["tensorflow", "theano", "cntk"]), metavar="NAME",
-                         help="Read an old file as saved under this backend (tensorflow, theano), whatever it says."),
-            click.option("--keras-version", metavar="VERSION", callback=_version,
-                         help="Read an old file as one of this Keras, whatever it says."),
-            click.option("--architecture", metavar="FILE", type=click.Path(),
-                         help="For a file with weights only: a .json, .keras or .h5 that has the model's config.")):
-        with_reading = option(with_reading)
-    return with_reading
+# How a file is read: the keywords of ``load``.
+reading = together(
+    "reading",
+    architecture=click.option(
+        "--architecture", metavar="FILE", type=click.Path(),
+        help="For a file with weights only: a .json, .keras or .h5 that has the model's config."),
+    keras_version=click.option(
+        "--keras-version", metavar="VERSION", callback=_version,
+        help="Read an old file as one of this Keras, whatever it says."),
+    backend=click.option(
+        "--backend", type=click.Choice(["tensorflow", "theano", "cntk"]), metavar="NAME",
+        help="Read an old file as saved under this backend (tensorflow, theano), whatever it says."),
+    bind=click.option(
+        "--bind", type=click.Choice(["order", "names"]),
+        help="For a legacy .h5 whose arrays stand in another order than their names say: whose they are. Keras goes by"
+             " order, and so does this without the option."))
 
 
 def reference(default, more=""):

@@ -2,50 +2,10 @@
 
 import os
 from contextlib import nullcontext
-from functools import wraps
 
 import click
 
 from weightscope.commands import options
-
-
-def showing(command):
-    """Add the options for how much is shown; the command gets them as ``shown``, the keywords of a format."""
-    names = ("rows", "quiet", "verbose", "legend")
-
-    @wraps(command)
-    def with_shown(*args, **given):
-        return command(*args, shown={name: given.pop(name) for name in names}, **given)
-
-    for option in (
-            click.option("--legend/--no-legend", default=None, help="Say below the table what its columns are, or do"
-                                                                    " not; without either, in a terminal only."),
-            click.option("-v", "--verbose", is_flag=True, help="Show how each layer does in float64, and in its own"
-                                                               " dtype."),
-            click.option("-q", "--quiet", is_flag=True, help="Say the verdict in one line, and nothing else."),
-            click.option("--rows", type=click.IntRange(min=0), metavar="N",
-                         help="At most N rows; layers that do not agree are always shown.")):
-        with_shown = option(with_shown)
-    return with_shown
-
-
-def recording(command):
-    """Add the options for how recorded values are read; the command gets them as ``recorded``, for a Recorded."""
-    names = ("names", "by_order", "dtype")
-
-    @wraps(command)
-    def with_recorded(*args, **given):
-        return command(*args, recorded={name: given.pop(name) for name in names}, **given)
-
-    for option in (
-            click.option("--dtype", default="float32", show_default=True, help="Of the numbers in a .bin.",
-                         type=click.Choice(["float16", "float32", "float64", "int8", "uint8", "int32", "int64"])),
-            click.option("--by-order", is_flag=True, help="Take recorded arrays in the order of the layers, whatever"
-                                                          " their names."),
-            click.option("--map", "names", multiple=True, metavar="NAME=LAYER", callback=_names,
-                         help="The layer that a name in the record stands for. Repeatable.")):
-        with_recorded = option(with_recorded)
-    return with_recorded
 
 
 def _names(context, parameter, given):
@@ -54,6 +14,29 @@ def _names(context, parameter, given):
     if wrong is not None:
         raise click.BadParameter(f"{wrong!r} is not NAME=LAYER.")
     return dict(text.split("=", 1) for text in given)
+
+
+# How much is shown: the keywords of a format.
+showing = options.together(
+    "shown",
+    rows=click.option("--rows", type=click.IntRange(min=0), metavar="N",
+                      help="At most N rows; layers that do not agree are always shown."),
+    quiet=click.option("-q", "--quiet", is_flag=True, help="Say the verdict in one line, and nothing else."),
+    verbose=click.option("-v", "--verbose", is_flag=True,
+                         help="Show how each layer does in float64, and in its own dtype."),
+    legend=click.option("--legend/--no-legend", default=None,
+                        help="Say below the table what its columns are, or do not; without either, in a terminal"
+                             " only."))
+
+# How recorded values are read: the keywords of a Recorded.
+recording = options.together(
+    "recorded",
+    names=click.option("--map", "names", multiple=True, metavar="NAME=LAYER", callback=_names,
+                       help="The layer that a name in the record stands for. Repeatable."),
+    by_order=click.option("--by-order", is_flag=True,
+                          help="Take recorded arrays in the order of the layers, whatever their names."),
+    dtype=click.option("--dtype", default="float32", show_default=True, help="Of the numbers in a .bin.",
+                       type=click.Choice(["float16", "float32", "float64", "int8", "uint8", "int32", "int64"])))
 
 
 @click.command("verify", short_help="Replay predict in NumPy and compare with Keras at every layer.")
