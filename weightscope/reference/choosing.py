@@ -86,9 +86,9 @@ class Referee:
 
     def __init__(self, model, samples, reference, run):
         self._model, self._reference, self._run, self._current = model, reference, run, None
-        others = {kind: other_meanings(model, kind) for kind in ("keras", "tf_keras")}
-        self._others = others if model.saved.is_old else {}
-        keras_errs = len(others["keras"]) > len(others["tf_keras"]) and model.saved.is_old
+        kinds = ("keras", "tf_keras") if model.saved.is_old else ()
+        self._others = {kind: other_meanings(model, kind) for kind in kinds}
+        keras_errs = len(self._others.get("keras", ())) > len(self._others.get("tf_keras", ()))
         every = ("tf_keras", "keras") if keras_errs else ("keras", "tf_keras")
         self._waiting = list(every if reference.kind == "auto" else (reference.kind,))
         self.batches, self.version, self.notes, self._failures, self._settled = samples.batches, "", [], [], False

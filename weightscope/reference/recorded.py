@@ -57,6 +57,7 @@ class Recorded:
     Raises Unreadable for a file that cannot be read, that belongs to another model, or names what this one lacks.
     """
 
+    kind = None  # of Keras: whoever recorded them, nothing is known of how it computes
     partial = True  # a layer without a recorded value is no gap in the check
     no_twin, cores = "recorded values are in their own dtypes", 0
 

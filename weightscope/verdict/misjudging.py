@@ -19,14 +19,15 @@ def with_misjudged(rows, sides, alone, kind):
     ``kind``: of the referee, None for recorded values, of which nothing is known.
     """
     model = sides.ours.model
-    layers = {path: meanings for path, layer in model.calls() if (meanings := kind and meanings_of(model, layer, kind))}
-    paths = {row.path for row in rows if row.verdict == "diverges" and row.own is not None} & layers.keys()
-    if not paths:
+    guilty = {row.path for row in rows if row.verdict == "diverges" and row.own is not None} if kind else ()
+    found = {path: meanings for path, layer in model.calls()
+             if path in guilty and (meanings := meanings_of(model, layer, kind))}
+    if not found:
         return rows
     with sides.ours.in_float64():
-        shown = {path for path, call in calls_of(model, sides.ours.batch, sides.given, paths)
-                 if _is_shown(call, layers[path], sides, alone.finest_judge(path, Tolerance())[1:])}
-    return [replace(row, verdict="misjudged", meanings=tuple(layers[row.path])) if row.path in shown else row
+        shown = {path for path, call in calls_of(model, sides.ours.batch, sides.given, found)
+                 if _is_shown(call, found[path], sides, alone.finest_judge(path, Tolerance())[1:])}
+    return [replace(row, verdict="misjudged", meanings=tuple(found[row.path])) if row.path in shown else row
             for row in rows]
 
 

@@ -70,13 +70,14 @@ def verify(model: Model, inputs: Inputs | None = None, tolerance: Tolerance | No
         for batch in told(theirs.batches, progress):
             ours = Ours(model, batch, states)  # while Keras imports, loads and runs
             sides = held_together(ours, theirs.calls(), tolerance, theirs.partial)
-            found.add(sides, judged_alone(sides, theirs.twin(), found.keeps), getattr(theirs, "kind", None))
+            found.add(sides, judged_alone(sides, theirs.twin(), found.keeps), theirs.kind)
         predicted = found.outputs(theirs)
+    rows = found.differences(allow_nonfinite)
     return Comparison(
-        found.differences(allow_nonfinite), found.output_gaps(predicted, tolerance), len(samples), tolerance,
+        rows, found.output_gaps(predicted, tolerance), len(samples), tolerance,
         theirs.version, [*_notes(own, model, samples, theirs), *found.notes],
         partial=theirs.partial, no_twin=no_twin or theirs.no_twin, trials=found.trials,
-        not_finite=found.not_finite(predicted), allow_nonfinite=allow_nonfinite, file=str(model.saved.path))
+        not_finite=found.not_finite(predicted, rows), allow_nonfinite=allow_nonfinite, file=str(model.saved.path))
 
 
 class Found:
@@ -123,10 +124,13 @@ class Found:
         """Return a Gap for each output of ``predict``, ours against the reference's."""
         return self._outputs.gaps(predicted, list(chain.from_iterable(self.rows)), tolerance)
 
-    def not_finite(self, predicted):
-        """Return a NotFinite for each weight, input and output with such numbers, of ours or of ``predict``."""
+    def not_finite(self, predicted, rows):
+        """Return a NotFinite for each weight, input and output with such numbers, of ours or of ``predict``.
+
+        ``rows``: the Differences of all batches, as one list.
+        """
         outputs = finite.of_outputs(self._model, self._inputs, self._outputs.ours(len(predicted)), predicted)
-        return [*self._given_not_finite, *finite.with_origins(outputs, self.differences(), self._model)]
+        return [*self._given_not_finite, *finite.with_origins(outputs, rows, self._model)]
 
 
 def _notes(own, model, samples, theirs):
