@@ -169,9 +169,10 @@ class Concatenate(Layer):
     axis: int = -1
 
     def shape(self, x):
-        y, sizes, axis = list(x[0]), [shape[self.axis] for shape in x], self.axis % len(x[0])
-        for others in list(zip(*x))[1:axis] + list(zip(*x))[axis + 1:]:
-            if len({size for size in others if size is not None}) > 1:
+        y, sizes = list(x[0]), [shape[self.axis] for shape in x]
+        for axis, others in enumerate(zip(*x)):
+            joined = axis in (0, self.axis % len(x[0]))
+            if not joined and len({size for size in others if size is not None}) > 1:
                 raise ValueError(f"shapes {', '.join(map(str, x))} cannot be joined along axis {self.axis}")
         y[self.axis] = None if None in sizes else sum(sizes)
         return tuple(y)

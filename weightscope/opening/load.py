@@ -17,6 +17,7 @@ from weightscope.opening.loose import Loose
 
 FIRST_ARCHIVE = [2, 12]  # the version of Keras that brought the .keras file
 
+
 def load(path: str | PathLike[str], architecture: str | PathLike[str] | None = None, keras_version: str | None = None,
          backend: str | None = None, bind: str | None = None) -> Model:
     """Open a saved Keras model and return it as a Model, its weights readable and its layers replayable.

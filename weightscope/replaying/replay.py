@@ -21,6 +21,7 @@ from weightscope.replaying.samples import (
     is_stateful,
     samples_in,
     shares_of,
+    stateful_layers,
     told_batches,
 )
 from weightscope.replaying.trace import Trace, problem_in
@@ -119,7 +120,7 @@ class Replay:
 @contextmanager
 def _carrying(model, states):
     """While entered, stateful layers begin with what ``states`` holds for them; then it holds what they ended with."""
-    layers = [layer for layer in model.with_parts() if getattr(layer, "stateful", False)]
+    layers = list(stateful_layers(model))
     for layer in layers:
         layer.carried = states.get(layer, [])
     try:

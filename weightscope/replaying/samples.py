@@ -55,7 +55,7 @@ def batch_size_for(model, samples, asked=None):
     batch to batch takes no other; the rest do not mind. Raises Unreadable where such a model is asked for another size,
     and where its samples do not divide into whole batches.
     """
-    sizes, held = told_batches(model), next(_stateful_layers(model), None)
+    sizes, held = told_batches(model), next(stateful_layers(model), None)
     size, *others = dict.fromkeys(sizes.values()) or [None]
     if held is None or size is None:
         return asked or (BATCH_SIZE if size is None or others or samples % size else size)
@@ -102,13 +102,14 @@ def told_batches(model):
                     if layer.batch_shape and layer.batch_shape[0]}
 
 
-def _stateful_layers(model):
+def stateful_layers(model):
+    """Return what yields the layers of a model that carry states from one batch to the next."""
     return (layer for layer in model.with_parts() if getattr(layer, "stateful", False))
 
 
 def is_stateful(model):
     """Tell whether a layer carries states from one batch to the next."""
-    return next(_stateful_layers(model), None) is not None
+    return next(stateful_layers(model), None) is not None
 
 
 def samples_in(inputs):

@@ -141,4 +141,3 @@ def not_agreeing(rows, weights):
         return proves_nothing(row) or any(name.startswith((f"{layer}.", f"{layer}/")) for name in broken)
 
     return [replace(row, verdict="not finite") if row.verdict == "agrees" and is_wrong(row) else row for row in rows]
-

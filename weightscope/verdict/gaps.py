@@ -144,7 +144,7 @@ def _passing(ours, theirs, rtol, atol):
     with np.errstate(all="ignore"):
         a, b = _alike(ours, theirs)
         distance, size = np.abs(a - b).astype("float64"), np.abs(b).astype("float64")
-        distance = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0, np.where(np.isnan(distance), np.inf, distance))
+        distance = _told_apart(distance, same_numbers(a, b))
         share = np.where(distance <= atol, 0, np.where(size > 0, (distance - atol) / size, np.inf))
         return float(share.max(initial=0)), float((distance - rtol * finite(size)).max(initial=0))
 
@@ -222,8 +222,7 @@ def _part_gap(ours, theirs, allowed, jump):
     if not np.isfinite(largest):  # NaN and infinities agree by kind and place
         not_finite = int((~np.isfinite(a) | ~np.isfinite(b)).sum())
         overflows = int((np.isfinite(ours) & ~np.isfinite(b)).sum())
-        same = (a == b) | (np.isnan(a) & np.isnan(b)) | _past_the_end(a, b, theirs.dtype, allowed)
-        distance = np.where(same, 0, np.where(np.isnan(distance), np.inf, distance))
+        distance = _told_apart(distance, same_numbers(a, b) | _past_the_end(a, b, theirs.dtype, allowed))
     size = np.abs(b)
     used = allowed(size)
     used += np.finfo(used.dtype).tiny
@@ -239,6 +238,16 @@ def _part_gap(ours, theirs, allowed, jump):
     return Gap(farthest, _relative(distance, size), (worst,), float(a[worst]), float(b[worst]),
                bool(used[worst] <= 1), a.size, float(used[worst]), _ulps(distance[worst], theirs[worst]), edges,
                overflows=overflows, not_finite=not_finite)
+
+
+def same_numbers(a, b):
+    """Tell where two arrays have the same number, or both NaN."""
+    return (a == b) | (np.isnan(a) & np.isnan(b))
+
+
+def _told_apart(distance, same):
+    """Return distances, 0 where numbers are the ``same``, infinity where one of them is NaN."""
+    return np.where(same, 0, np.where(np.isnan(distance), np.inf, distance))
 
 
 def _past_the_end(a, b, dtype, allowed):

@@ -1,6 +1,7 @@
 """What ``predict`` returns, ours against the reference's own, batch by batch and then as a whole."""
 
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 
@@ -31,8 +32,13 @@ class Outputs:
 
     def ours(self, count):
         """Return what we give as a flat list of so many outputs, None for those that we do not give."""
+        return [None] * count if self._given is None else self._given
+
+    @cached_property
+    def _given(self):
+        """What we give on all batches, a flat list, made when no more is added; None where we do not give all."""
         if any(output is None for output in self._ours):
-            return [None] * count
+            return None
         return [np.asarray(leaf) for leaf in flatten(concatenate(self._ours))]
 
     def in_our_layout(self, predicted):
@@ -51,7 +57,7 @@ class Outputs:
         fault: then it is enough that ``predict`` gives what the layers of the reference gave, as far as rounding
         on the way lets it; and where that may be anything, the layers decide.
         """
-        if any(output is None for output in self._ours):
+        if self._given is None:
             return []
         tolerance = replace(tolerance, through=self._dtype)
         pairs = zip(self.ours(len(predicted)), predicted, strict=True)

@@ -9,7 +9,7 @@ from weightscope.model.weight import named
 from weightscope.replaying.replay import calls_of
 from weightscope.verdict.budgets import SIGNS
 from weightscope.verdict.causes import mistaken
-from weightscope.verdict.gaps import RTOL
+from weightscope.verdict.gaps import RTOL, same_numbers
 from weightscope.verdict.mistakes import mistakes, part_of, put
 
 SAMPLED = 4  # values of each weight that are changed by themselves: the largest, and some of all sizes
@@ -256,7 +256,7 @@ def _moved(ours, right):
         if a.shape != b.shape or a.dtype.kind not in "fciub":
             found.append(0.0 if a.shape == b.shape and (a == b).all() else np.inf)
             continue
-        moved = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.abs(a * 1.0 - b * 1.0))
+        moved = np.where(same_numbers(a, b), 0.0, np.abs(a * 1.0 - b * 1.0))
         largest = np.abs(b[np.isfinite(b)]).max(initial=0)
         most = float(np.nan_to_num(moved, nan=np.inf).max(initial=0))
         found.append(most / float(largest) if largest else np.inf if most else 0.0)
