@@ -14,6 +14,7 @@ from weightscope.errors import Unsafe
 from weightscope.files.read import read
 from weightscope.reference.choosing import Reference
 from weightscope.reference.nameable import compiled_with, unnameable
+from weightscope.reference.safety import _keras_finds
 
 DENSE = {"module": "keras.layers", "class_name": "Dense", "registered_name": None,
          "config": {"name": "d", "units": 2, "activation": "relu", "use_bias": True}}
@@ -146,3 +147,10 @@ def test_nothing_that_is_shipped_is_refused():
             with read(path) as saved:
                 assert unnameable(saved.config) is None, path
                 assert compiled_with([saved.training_config, (saved.config or {}).get("compile_config")]) is None
+
+
+@pytest.mark.parametrize(("module", "found"), [
+    (None, True), ("keras.layers", True), ("keras_hub.layers", True), ("builtins", True),
+    ("tensorflow.keras.layers", False), ("keras_core.layers", False), ("my_package", False)])
+def test_an_unknown_class_needs_code_but_where_keras_looks_by_itself(module, found):
+    assert _keras_finds(module) == found

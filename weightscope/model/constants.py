@@ -61,3 +61,4 @@ _MAKERS = {
     "__ellipsis__": lambda inner: Ellipsis,
     "__bytes__": lambda inner: inner["value"].encode("utf-8"),
 }
+CONSTANTS = frozenset(_MAKERS)  # the words for them

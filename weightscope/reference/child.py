@@ -105,7 +105,7 @@ def _own_objects(paths, functions):
     ``functions``: ``names``, with their module, of those that the user trusts, and the ``folder`` that they may be in.
     """
     modules = [run_file(path) for path in paths]
-    sys.path.append(functions["folder"])
+    sys.path += [functions["folder"]] * bool(functions["names"])
     found = {name: thing for module in modules for name, thing in vars(module).items()
              if getattr(thing, "__module__", None) == module.__name__ and callable(thing)}
     for module, name in (whole.rpartition(".")[::2] for whole in functions["names"] if "." in whole):

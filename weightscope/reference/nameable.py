@@ -12,7 +12,7 @@ import sys
 
 from weightscope.kernels.activations import ACTIVATIONS
 from weightscope.layers.families import bring_all
-from weightscope.model.constants import TENSOR, holds_code
+from weightscope.model.constants import CONSTANTS, TENSOR, holds_code
 from weightscope.model.excused import EXCUSED, FOREIGN
 from weightscope.model.registry import known_operations
 
@@ -21,11 +21,11 @@ KERAS = ("keras", "tf_keras", "keras_core", "tensorflow")
 PACKAGES = ("keras_hub", "keras_cv", "keras_nlp")
 _HOMES = {"layers", "engine", "models", "ops", "initializers", "regularizers", "constraints", "activations", "random",
           "dtype_policies", "mixed_precision", "quantizers", "utils", "losses", "metrics", "optimizers"}
-_CONSTANTS = {TENSOR, "__numpy__", "__tensor__", "__bytes__", "__slice__", "__ellipsis__"}
 _CLASS = re.compile(r"_?[A-Z]\w*")
 _FUNCTION = re.compile(r"[a-z]\w*")
-_WRAPPING = {name for name, (_, kind, _) in EXCUSED.items() if kind == FOREIGN} | {"KerasLayer"}
-_METHODS = {"ClassMethod", "InstanceMethod", "InstanceProperty"}  # nodes of tf_keras that call whatever they name
+# Layers around something that is not in the file, and nodes of tf_keras that call whatever they name.
+RUNNING_OTHERS = {name for name, (_, kind, _) in EXCUSED.items() if kind == FOREIGN} | {
+    "KerasLayer", "ClassMethod", "InstanceMethod", "InstanceProperty"}
 COMPILED = "compile_config"
 
 
@@ -67,18 +67,23 @@ def _place(value, place):
 
 def _reason(value, own, allowed):
     kind = value.get("class_name")
-    if not isinstance(kind, str) or kind in _CONSTANTS:
+    if not isinstance(kind, str) or kind in (TENSOR, *CONSTANTS):
         return None
     if kind.startswith("__"):
         return "holds Python code" if kind == "__lambda__" else f"asks for {kind}, which makes objects of any class"
     module, inner = value.get("module"), value.get("config")
     if kind == "function":
         return _of_function(inner, module, own, allowed)
-    if kind in _WRAPPING | _METHODS:
+    if kind in RUNNING_OTHERS:
         return f"asks for a {kind}, which runs what is not in the file"
-    if isinstance(inner, dict) and isinstance(inner.get("vocabulary"), str):
+    if reads_vocabulary(inner):
         return f"takes its vocabulary from another file, {inner['vocabulary']!r}"
     return _of_class(kind, module, value.get("registered_name"), own)
+
+
+def reads_vocabulary(settings):
+    """Tell whether settings ask for a vocabulary in another file."""
+    return isinstance(settings, dict) and isinstance(settings.get("vocabulary"), str)
 
 
 def _of_function(name, module, own, allowed):

@@ -6,19 +6,26 @@ read files or load libraries), and opens the vocabulary files of a lookup layer;
 
 from weightscope.errors import Unsafe, Unsupported
 from weightscope.layers.tensorflow.table import function_of
-from weightscope.model.constants import holds_code
+from weightscope.model.constants import CONSTANTS, holds_code
 from weightscope.model.layer import Unknown
 from weightscope.model.model import Model
 from weightscope.model.user_code import is_of_user
 from weightscope.opening.loose import Loose
-from weightscope.reference.nameable import COMPILED, KERAS, PACKAGES, compiled_with, unnameable
+from weightscope.reference.nameable import (
+    COMPILED,
+    PACKAGES,
+    RUNNING_OTHERS,
+    compiled_with,
+    reads_vocabulary,
+    unnameable,
+)
 
-_FOREIGN = {"Lambda", "TFSMLayer", "ClassMethod", "InstanceMethod", "InstanceProperty",
-            "KerasLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper"}
+# These packages Keras 3 imports by itself (keras/src/saving/serialization_lib.py, _retrieve_class_or_fn).
+_FOUND = ("keras", "tf_keras", "builtins", *PACKAGES)
+_FOREIGN = RUNNING_OTHERS | {"Lambda"}
 # Parts of tf_keras whose classes do nothing but what a layer needs; and of TensorFlow, whose functions only compute.
 _HARMLESS = {"layers", "engine", "models", "initializers", "regularizers", "constraints", "activations",
              "mixed_precision"}
-_CONSTANTS = ("__numpy__", "__tensor__", "__bytes__", "__slice__", "__ellipsis__")
 _OLD = "compat.v1."  # how calls of tf.pad, tf.squeeze and others are recorded
 _COMPUTING = ("math.", "nn.", "linalg.", "signal.", "bitwise.", "image.resize", "__operators__.", "keras.activations.",
               "keras.backend.")
@@ -56,7 +63,7 @@ def check(model, reference):
 
 
 def _keras_finds(module):
-    return module is None or str(module).split(".")[0] in (*KERAS, *PACKAGES, "builtins")
+    return module is None or str(module).split(".")[0] in _FOUND
 
 
 def check_for_tf_keras(model, reference):
@@ -91,7 +98,7 @@ def _named(value):
     name, module = value.get("class_name"), value.get("module")
     if name in _FOREIGN:
         return f"it has a {name}"
-    if isinstance(name, str) and name.startswith("__") and name not in _CONSTANTS:
+    if isinstance(name, str) and name.startswith("__") and name not in CONSTANTS:
         return f"it has a {name}"
     if module is None or (name == "function" and module == "builtins"):
         return None
@@ -101,7 +108,7 @@ def _named(value):
 
 
 def _vocabulary(config):
-    return "a layer reads its vocabulary from a file" if isinstance(config.get("vocabulary"), str) else None
+    return "a layer reads its vocabulary from a file" if reads_vocabulary(config) else None
 
 
 def _function(class_name, config):
