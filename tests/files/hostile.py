@@ -1,9 +1,5 @@
-"""Tools to build hostile HDF5, and to read it where it can do no harm."""
+"""Tools to build odd HDF5, and to see what reading it takes."""
 
-import resource
-import struct
-import subprocess
-import sys
 import tracemalloc
 from contextlib import contextmanager
 
@@ -28,34 +24,3 @@ def little_memory():
         assert tracemalloc.get_traced_memory()[1] < 20e6
     finally:
         tracemalloc.stop()
-
-
-def patched(path, find, offset, value):
-    """Overwrite 8 bytes at ``offset`` behind the first ``find``."""
-    with open(path, "r+b") as file:
-        at = file.read().index(find)
-        file.seek(at + offset)
-        file.write(struct.pack("<Q", value))
-
-
-def read_elsewhere(path):
-    """The message of `read`, run in a process of its own, for nothing stops libhdf5 once it loops."""
-    code = f"""
-from weightscope.errors import Unreadable
-from weightscope.files.read import read
-for _ in range(5):
-    try:
-        read({path!r}).close()
-    except Unreadable as error:
-        print(error)
-"""
-    limit = (2 << 30, 2 << 30)
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, limit),
-    )
-    return done.stdout

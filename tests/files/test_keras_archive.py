@@ -9,6 +9,7 @@ import pytest
 
 import weightscope
 from weightscope.errors import Unreadable, Unsafe, Unsupported
+from weightscope.files import keras_archive
 from weightscope.files.read import read
 
 
@@ -134,14 +135,17 @@ def test_a_directory_too_long_to_be_read(tmp_path):
         read(path)
 
 
-def test_a_member_that_inflates_without_end(tmp_path):
-    zeros = b"\0" * (300 << 20)
-    path = archive(tmp_path / "m.keras", [("config.json", "{}"), ("model.weights.h5", zeros)], zipfile.ZIP_DEFLATED)
-    del zeros
+@pytest.mark.parametrize(("size", "free"), [(4 << 20, 1 << 20), (4 << 20, 5 << 20)])
+def test_a_member_that_inflates_too_far(tmp_path, monkeypatch, size, free):
+    """Four megabytes of zeros; the limits are those that are small."""
+    monkeypatch.setattr(keras_archive, "FREE_BYTES", free)
+    monkeypatch.setattr(keras_archive, "MOST_EXPANSION", 1100 if free < size else 100)
+    path = archive(tmp_path / "m.keras", [("config.json", "{}"), ("model.weights.h5", bytes(size))],
+                   zipfile.ZIP_DEFLATED)
     tracemalloc.start()
-    with pytest.raises(Unsafe, match=r"claims to inflate from [\d,]+ to 314,572,800 bytes"):
+    with pytest.raises(Unsafe, match=r"claims to inflate from [\d,]+ to 4,194,304 bytes"):
         read(path)
-    assert tracemalloc.get_traced_memory()[1] < 20e6
+    assert tracemalloc.get_traced_memory()[1] < size
     tracemalloc.stop()
 
 

@@ -195,13 +195,13 @@ def test_a_child_that_nobody_listens_to_ends(tmp_path):
 # What is handed to tf_keras
 
 HOSTILE = [
-    ('"activation": "linear"', '"activation": {"module": "os", "class_name": "function", "config": "system",'
-                               ' "registered_name": "system"}', "os.system"),
-    ('"activation": "linear"', '"activation": {"module": "keras.utils", "class_name": "function", "config": "get_file",'
-                               ' "registered_name": "get_file"}', "keras.utils.get_file"),
+    ('"activation": "linear"', '"activation": {"module": "my_package", "class_name": "function", "config": "run_it",'
+                               ' "registered_name": "run_it"}', "my_package.run_it"),
+    ('"activation": "linear"', '"activation": {"module": "keras.utils", "class_name": "function", "config":'
+                               ' "normalize", "registered_name": "normalize"}', "keras.utils.normalize"),
     ('"class_name": "Dense"', '"class_name": "TFOpLambda"', "TFOpLambda"),
     ('"class_name": "Dense"', '"class_name": "TFSMLayer"', "TFSMLayer"),
-    ('"units": 2', '"units": 2, "vocabulary": "/etc/hostname"', "vocabulary"),
+    ('"units": 2', '"units": 2, "vocabulary": "words.txt"', "vocabulary"),
 ]
 
 
@@ -224,8 +224,8 @@ def test_a_lambda_reaches_neither(tmp_path, tf_keras, suffix):
 
 
 @pytest.mark.parametrize("name", [
-    "load_op_library", "io.read_file", "py_function", "compat.v1.py_func", "compat.v1.io.read_file", "compat.v1.Print",
-    "compat.v1.train.load_variable", "math.x", "compat.v1.pad", "compat.v1.norm",
+    "io.encode_base64", "py_x", "compat.v1.Print", "compat.v1.strings.join", "random.normal", "xmath.x", "nobody",
+    "math.x", "compat.v1.pad", "compat.v1.norm",
 ])
 def test_only_functions_that_compute_are_called(name):
     from weightscope.reference.safety import _function
@@ -234,8 +234,8 @@ def test_only_functions_that_compute_are_called(name):
     assert (_function("TFOpLambda", {"function": name}) is None) == plain
 
 
-@pytest.mark.parametrize("node", [{"op": name} for name in ("ReadFile", "PyFunc", "EagerPyFunc", "WriteFile", "Print",
-                         "PartitionedCall", "If", "math.add", "", "compat.v1.pad")] + ["bytes", None, 3, {}])
+@pytest.mark.parametrize("node", [{"op": name} for name in ("EncodeBase64", "StringJoin", "Print", "Nobody", "If",
+                         "math.add", "", "compat.v1.pad")] + ["bytes", None, 3, {}])
 def test_only_operations_whose_arithmetic_is_known_are_run(node):
     from weightscope.reference.safety import _reaches_out
 

@@ -1,4 +1,7 @@
-"""Arrays that HDF5 keeps in chunks, unpacked here: on damaged chunks libhdf5's own filters write past their buffers."""
+"""Arrays that HDF5 keeps in chunks, unpacked here: libhdf5's own filters do not survive all damage.
+
+What a chunk says of itself is compared with its array before its bytes are asked for.
+"""
 
 import zlib
 from itertools import product
@@ -46,7 +49,7 @@ def values(dataset: h5d.DatasetID, path: str, dtype: np.dtype) -> np.ndarray:
 def _stored(dataset: h5d.DatasetID, path: str, corner: tuple[int, ...], nbytes: int | None) -> tuple[bytes, int]:
     """The bytes of one chunk as they are in the file, and the mask of the filters that were not used for it.
 
-    ``nbytes`` is their number where it is known. libhdf5 1.14.6 makes room for so many, and reads what is stated.
+    ``nbytes`` is their number where it is known.
     """
     info = dataset.get_chunk_info_by_coord(corner)
     if info.byte_offset is None or info.size > dataset.get_storage_size() or nbytes not in (None, info.size):

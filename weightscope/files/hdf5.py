@@ -138,8 +138,7 @@ class Tree:
             links.append((name, info.type, info.u))
             return len(links) > self._links_left
 
-        # In the order of the file: to sort by name, libhdf5 makes a table, and frees what it has not filled of it
-        # if the group is damaged.
+        # In the order of the file, and sorted here: libhdf5's own sorting does not survive a damaged group.
         group.links.iterate(visit, info=True, order=h5.ITER_NATIVE)
         self._links_left -= len(links)
         if self._links_left < 0:

@@ -1,9 +1,8 @@
 """Heaps of HDF5, where names and texts are kept, checked before libhdf5 walks them.
 
-libhdf5 (1.14.6, and 2.0.0 for texts) walks them without asking whether it moves: one size in a global heap changed to
-0 or to just below 2⁶⁴, or one offset in the free list of a local heap changed to an earlier one, makes it loop
-for ever, the latter taking more memory all the time, in C, where no timeout of Python reaches. The layouts are those
-of the HDF5 File Format Specification 3.0, sections III.D, "Local Heaps", and III.E, "Global Heap".
+On damaged ones libhdf5, 1.14.6 and 2.0.0, was seen to run for ever, or to take more and more memory, in C, where no
+timeout of Python reaches. The layouts are those of the HDF5 File Format Specification 3.0, sections III.D, "Local
+Heaps", and III.E, "Global Heap".
 """
 
 import struct
@@ -14,13 +13,14 @@ import numpy as np
 
 from weightscope.errors import Unreadable
 
-# Signature and version. The reserved bytes behind them are not searched for: libhdf5 does not look at them either.
+# Signature and version.
 LOCAL, GLOBAL = b"HEAP\0", b"GCOL\x01"
 CHUNK = 1 << 20
 GLOBAL_OBJECT = struct.Struct("<HHIQ")
 FREE_BLOCK = struct.Struct("<QQ")
 NO_FREE_BLOCK = 1
 MOST_STALE = 16
+SMALLEST = 16  # bytes that an object takes in a heap, or a block of free space
 
 
 class Heaps:
@@ -34,8 +34,8 @@ class Heaps:
         self.window, self.base = window, base
         self.length = window.seek(0, 2)
         self.largest_text = 0
-        # Every object takes 16 bytes or more, so that more steps than these go over the same ground again.
-        self.steps_left = self.length // 16 + 1
+        # More steps than these go over the same ground again.
+        self.steps_left = self.length // SMALLEST + 1
         damaged = 0
         for start, signature in positions(window, LOCAL, GLOBAL):
             fault = self._local_fault(start) if signature == LOCAL else self._global_fault(start)
@@ -53,7 +53,7 @@ class Heaps:
         segment = self.base + address
         if segment + size > self.length:
             return f"it claims {size:,} bytes"
-        for _ in range(size // FREE_BLOCK.size + 1):
+        for _ in range(size // SMALLEST + 1):
             if free == NO_FREE_BLOCK:
                 return None
             if free + FREE_BLOCK.size > size:

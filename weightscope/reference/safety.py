@@ -1,7 +1,7 @@
 """What is handed to which Keras: never a file with code in it, nor one that makes tf_keras reach outside the file.
 
-tf_keras 2.21 imports any module that a config names, calls any function of TensorFlow that a TFOpLambda names (it may
-read files or load libraries), and opens the vocabulary files of a lookup layer; safe mode stops none of these.
+What a config names, Keras may import, call or open; how much of that it refuses is another matter in each version, and
+in tf_keras. So the config is looked at here, before either of them has it.
 """
 
 from weightscope.errors import Unsafe, Unsupported
