@@ -73,11 +73,10 @@ def verify(model: Model, inputs: Inputs | None = None, tolerance: Tolerance | No
             found.add(sides, judged_alone(sides, theirs.twin(), found.keeps), theirs.kind)
         predicted = found.outputs(theirs)
     rows = found.differences(allow_nonfinite)
-    return Comparison(
-        rows, found.output_gaps(predicted, tolerance), len(samples), tolerance,
-        theirs.version, [*_notes(own, model, samples, theirs), *found.notes],
-        partial=theirs.partial, no_twin=no_twin or theirs.no_twin, trials=found.trials,
-        not_finite=found.not_finite(predicted, rows), allow_nonfinite=allow_nonfinite, file=str(model.saved.path))
+    return Comparison(rows, found.output_gaps(predicted, tolerance), len(samples), tolerance, theirs.version,
+                      [*_notes(own, model, samples, theirs), *found.notes], partial=theirs.partial,
+                      no_twin=no_twin or theirs.no_twin, trials=found.trials, allow_nonfinite=allow_nonfinite,
+                      not_finite=found.not_finite(predicted, rows), file=str(model.saved.path))
 
 
 class Found:
