@@ -54,8 +54,10 @@ class Commands(click.Group):
             _fail_as_bug(error)
 
     def resolve_command(self, ctx, args):
-        """Find the command, or name the commands that look like what was typed."""
+        """Find the command: ``inspect`` for a path; or name the commands that look like what was typed."""
         if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            if os.path.exists(args[0]) or any(mark in args[0] for mark in {".", "/", os.sep}):
+                return super().resolve_command(ctx, [inspect.command.name, *args])
             ctx.fail(f"No such command {args[0]!r}.{did_you_mean(args[0], self.list_commands(ctx))}")
         return super().resolve_command(ctx, args)
 
@@ -83,6 +85,8 @@ def _fail_as_bug(error):
 @click.version_option(__version__, prog_name="weightscope")
 def main():
     """Open any saved Keras model, see every weight with its meaning, and prove what predict computes.
+
+    weightscope MODEL is short for weightscope inspect MODEL.
 
     \b
     Exit status: 0 agrees or nothing found, 1 diverges or is not finite, 2 usage

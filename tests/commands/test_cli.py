@@ -41,6 +41,26 @@ def test_usage_errors_exit_with_2(arguments, said):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("more", [(), ("--stats",), ("--format", "json")])
+def test_a_model_alone_is_inspected(shown, more):
+    path = shown["small.h5"].path
+    short, whole = (CliRunner().invoke(main, [*words, path, *more]) for words in ([], ["inspect"]))
+    assert (short.exit_code, short.stdout) == (0, whole.stdout) and "kernel" in short.stdout
+    assert CliRunner().invoke(main, ["no_such_model.h5"]).stderr.startswith("weightscope: no_such_model.h5: ")
+    assert CliRunner().invoke(main, ["."]).stderr.startswith("weightscope: .: ")
+
+
+@pytest.mark.parametrize("name", ["dense", "MAXPOOLING2D", "maxpool2d", "lstm"])
+def test_a_class_is_found_in_any_case(name):
+    done = CliRunner().invoke(main, ["layers", name])
+    assert done.exit_code == 0 and done.stdout.partition(" ")[0].casefold() in (name.casefold(), "maxpooling2d")
+
+
+def test_a_class_that_is_almost_named():
+    done = CliRunner().invoke(main, ["layers", "max_pooling2d"])
+    assert done.exit_code == 2 and "Did you mean MaxPooling2D" in done.stderr
+
+
 def test_an_unreadable_file_is_one_line_on_stderr(tmp_path):
     (tmp_path / "broken.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + b"\0" * 100)
     for path in (tmp_path / "missing.h5", tmp_path / "broken.h5", tmp_path):

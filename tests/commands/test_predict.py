@@ -2,7 +2,12 @@
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from running import run
+
+import weightscope
+from weightscope.cli import main
+from weightscope.replaying.inputs import for_model
 
 
 @pytest.fixture
@@ -53,6 +58,41 @@ def test_outputs_of_a_mapping_have_its_keys(tmp_path):
         for name, expected in (("age", theirs["age"]), ("mean", theirs["mean"]),
                                ("both_more_2", theirs["both"]["more"][1])):
             np.testing.assert_allclose(found[name], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_what_layers_give(shown, inputs):
+    path = shown["shared.keras"].path
+    given = ["predict", path, "--input", f"left={inputs / 'left.npy'}", "--input", f"right={inputs / 'right.npy'}"]
+    model = weightscope.load(path)
+    trace = weightscope.replay(model, [np.load(inputs / "left.npy"), np.load(inputs / "right.npy")])
+    twice = next(path for path, _ in model.calls() if path.endswith("#2")).removesuffix("#2")
+    done = CliRunner().invoke(main, [*given, "--layer", twice, "-o", str(inputs / "y.npz")])
+    assert done.exit_code == 0, done.stderr
+    with np.load(inputs / "y.npz") as found:
+        for name in (twice, f"{twice}#2"):
+            np.testing.assert_array_equal(found[f"layers/{name}"], trace[name])
+        assert sum(name.startswith("layers/") for name in found) == 2
+    done = CliRunner().invoke(main, [*given, "--layer", f"{twice}#2", "-o", str(inputs / "y.npy")])
+    assert done.exit_code == 0 and np.array_equal(np.load(inputs / "y.npy"), trace[f"{twice}#2"])
+    done = CliRunner().invoke(main, [*given, "--layer", "joind"])
+    assert done.exit_code == 2 and "no layer 'joind' in the model. Did you mean joined" in done.stderr
+    done = CliRunner().invoke(main, [*given, "--layer", twice, "-o", str(inputs / "z.npy")])
+    assert done.exit_code == 2 and "should end in .npz, for several arrays" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["shared.keras", "deep.h5", "gates.keras"])
+def test_what_all_layers_give_is_a_record(shown, inputs, name):
+    model = weightscope.load(shown[name].path)
+    x, _ = for_model(model, samples=3)
+    np.savez(inputs / "x.npz", *(x if isinstance(x, list) else [x]))
+    given = ["predict", shown[name].path, "--input", str(inputs / "x.npz"), "--all-layers"]
+    done = CliRunner().invoke(main, [*given, "-o", str(inputs / "trace.npz"), "--batch-size", "2"])
+    assert done.exit_code == 0, done.stderr
+    result = weightscope.verify(model, against=inputs / "trace.npz")
+    assert result and len(result.compared) == len(result.rows) and result.samples == 3
+    assert all(row.total_error == 0 for row in result.rows)
+    printed = CliRunner().invoke(main, given).stdout
+    assert all(f"{path}\n" in printed for path, _ in model.calls())
 
 
 def test_without_a_file_the_numbers_are_printed(shown, inputs):

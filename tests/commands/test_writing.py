@@ -33,13 +33,13 @@ def refused(reason, *words):
 @pytest.mark.parametrize(("words", "how"), [(words, how) for words in [
     ("inspect", "MODEL"), ("predict", "MODEL", "--input", "x.npy"), ("convert", "MODEL"),
     ("predict", "xor.h5", "--input", "MODEL"), ("record", "MODEL", "--input", "x.npy"),
-    ("verify", "xor.h5", "--reference", "MODEL"), ("inspect", "xor.h5", "--layers", "MODEL"),
+    ("verify", "xor.h5", "--reference", "MODEL"), ("inspect", "xor.h5", "--layer-code", "MODEL"),
     ("verify", "xor.h5", "--custom-objects", "MODEL"), ("inspect", "xor.h5", "--architecture", "MODEL"),
 ] for how in (["itself", "link", "hard link", "dotted"] if words == ("inspect", "MODEL") else ["itself"])], ids=str)
 def test_nothing_that_is_read_is_written_over(xor, words, how):
     endings = {"convert": ".keras", "record": ".npz", "predict": ".npy"}
-    name = xor / f"it{'.py' if '--layers' in words else endings.get(words[0], '.h5')}"
-    if "--layers" in words:
+    name = xor / f"it{'.py' if '--layer-code' in words else endings.get(words[0], '.h5')}"
+    if "--layer-code" in words:
         name.write_text("import weightscope\n\n\n@weightscope.keras_lambda('a')\ndef f(x):\n    return x\n")
     else:
         shutil.copy(xor / "xor.h5", name)

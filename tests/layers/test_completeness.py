@@ -112,7 +112,7 @@ def test_what_is_foreign_says_why():
     layer = layer_from({"class_name": "TFSMLayer", "module": "keras.layers", "config": {"name": "t"}})
     assert isinstance(layer, Unknown) and "SavedModel" in layer.refusal()
     own = layer_from({"class_name": "TFSMLayer", "module": "mine", "registered_name": "m>TFSMLayer", "config": {}})
-    assert "SavedModel" not in own.refusal() and "--layers" in own.refusal()
+    assert "SavedModel" not in own.refusal() and "--layer-code" in own.refusal()
 
 
 @pytest.mark.parametrize(("arguments", "status", "said"), [

@@ -20,7 +20,7 @@ from weightscope.verdict.verify import verify
 
 pytestmark = pytest.mark.keras
 OWN = Path(__file__).parents[1] / "own_layers"
-TEACH = ["--layers", str(OWN / "numpy_layers.py")]
+TEACH = ["--layer-code", str(OWN / "numpy_layers.py")]
 CUSTOM = ["--custom-objects", str(OWN / "keras_layers.py")]
 own = run_file(OWN / "keras_layers.py")
 RNG = np.random.default_rng(0)
@@ -101,7 +101,7 @@ def test_verify_on_the_command_line(tmp_path):
     assert done.returncode == 5 and "--custom-objects FILE" in done.stderr
     done = run("verify", path, *CUSTOM, "--format", "json")
     assert done.returncode == 3
-    assert "--layers" in {row["path"]: row["reason"] for row in json.loads(done.stdout)["rows"]}["implicit"]
+    assert "--layer-code" in {row["path"]: row["reason"] for row in json.loads(done.stdout)["rows"]}["implicit"]
 
 
 def test_inspect_and_predict_on_the_command_line(tmp_path):
@@ -127,7 +127,7 @@ def test_a_class_of_the_users_has_its_page(tmp_path):
     (tmp_path / "own.py").write_text("import weightscope\n\n\n@weightscope.keras_layer\nclass Odd(weightscope.Layer):\n"
                                      "    table: dict\n")
     for layout, said in (("terminal", "could not be built: Unreadable"), ("json", '"problem": "Unreadable')):
-        done = run("layers", "Odd", "--layers", str(tmp_path / "own.py"), "--format", layout)
+        done = run("layers", "odd", "--layers", str(tmp_path / "own.py"), "--format", layout)
         assert done.returncode == 0 and said in done.stdout.replace("\n    ", " ")
 
 
@@ -206,7 +206,7 @@ def test_what_is_wrong_in_a_file_is_one_line(tmp_path, text, said):
     if text is not None:
         (tmp_path / "own.py").write_text(text)
     for command in (["inspect", "x.h5"], ["predict", "x.h5", "--input", "y"], ["verify", "x.h5"], ["layers"]):
-        done = run(*command, "--layers", str(tmp_path / "own.py"))
+        done = run(*command, "--layer-code", str(tmp_path / "own.py"))
         assert done.returncode == 2
         assert said in done.stderr and "Traceback" not in done.stderr
 

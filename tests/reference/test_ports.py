@@ -121,6 +121,20 @@ def test_a_folder_of_nothing_but_numbers(net, tmp_path):
         Recorded(model, tmp_path / "empty")
 
 
+def test_tables_of_a_port(net, tmp_path):
+    model, x, y = net
+    for name in ("conv2d", "max_pooling2d"):
+        np.savetxt(tmp_path / f"{name}.csv", np.moveaxis(y[name], -1, 1).reshape(2, -1), delimiter=",", fmt="%.9g")
+    result = weightscope.verify(model, x, against=tmp_path)
+    assert result and len(result.compared) == 2 and all("channels first" in note for note in result.notes)
+    np.savetxt(tmp_path / "y.csv", y["dense"], delimiter=",", fmt="%.9g")
+    assert weightscope.verify(model, x, against=tmp_path / "y.csv")
+    (tmp_path / "y.csv").write_text("0.5,x\n")
+    with pytest.raises(Unreadable, match=r"y\.csv: line 1: 'x' is no number") as raised:
+        weightscope.verify(model, x, against=tmp_path / "y.csv")
+    assert str(raised.value).count("y.csv") == 1
+
+
 def test_an_output_of_nothing_but_numbers(net, tmp_path):
     model, x, y = net
     y["dense"].astype("float64").tofile(tmp_path / "y.bin")

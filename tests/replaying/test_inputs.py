@@ -106,6 +106,63 @@ def test_a_missing_last_axis_of_one_is_added_as_keras_does(models, tmp_path):
     assert replay(models["column"], x).output.shape == (5, 1)
 
 
+TABLES = {
+    "commas": "0,1,2\n3,4,5\n", "a head": "\ufeffp,q,r\n0,1,2\n3,4,5", "semicolons": "0;1;2\r\n3;4;5\r\n",
+    "blanks, and a head of numpy.savetxt": "# a b\n0 1  2\n\n3 4 5\n", "an end": "0,1,2,\n3,4,5,\n",
+    "quotes": '"0","1","2"\n"3", "4", "5"',
+}
+
+
+@pytest.mark.parametrize("form", TABLES)
+def test_a_table_in_a_csv(form, models, tmp_path):
+    (tmp_path / "x.csv").write_text(TABLES[form], "utf-8")
+    x, description = for_model(models["one"], [str(tmp_path / "x.csv")])
+    assert x.dtype == np.int64 and x.tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert description.endswith("x.csv: a (2, 3) int64")
+
+
+def test_a_row_of_a_table_is_a_sample(models, tmp_path):
+    steps = np.arange(36.0).reshape(2, 9, 2) / 7
+    np.savetxt(tmp_path / "x.csv", steps.reshape(2, -1), delimiter=",", fmt="%.17g")
+    x, description = for_model(models["steps"], [str(tmp_path / "x.csv")])
+    np.testing.assert_array_equal(x, steps)
+    assert "steps: a row of the table is a sample" in description
+    np.savetxt(tmp_path / "x.csv", steps.reshape(4, -1), delimiter=",")
+    with pytest.raises(Unreadable, match=r"should have shape \(samples, 9, 2\), got \(4, 9\)"):
+        for_model(models["steps"], [str(tmp_path / "x.csv")])
+
+
+@pytest.mark.parametrize("specs", [["[[0, 1.5, 2]]", "[[3, 4]]"], ["b=[[3, 4]]", "a=[[0,1.5,2]]"], ["x.json"],
+                                   ['{"b": [[3, 4]], "a": [[0, 1.5, 2]]}']])
+def test_numbers_in_json(specs, models, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.json").write_text('{"a": [[0, 1.5, 2]], "b": [[3, 4]]}')
+    (a, b), description = for_model(models["two"], specs)
+    assert (a.tolist(), b.tolist()) == ([[0, 1.5, 2]], [[3, 4]])
+    assert description.startswith("x.json: a" if specs == ["x.json"] else "--input: a")
+    words, _ = for_model(models["text"], ['[["a=b"], ["c"]]'])
+    assert words.tolist() == [["a=b"], ["c"]]
+
+
+@pytest.mark.parametrize(("spec", "content", "message"), [
+    ("x.csv", "1,2,3\n4,five,6\n", "x.csv: line 2: 'five' is no number"),
+    ("x.csv", "a,b,c\n1,2,3\n4,5\n", "x.csv: line 3 has 2 numbers, line 2 has 3"),
+    ("x.csv", "a,b,c\n", "x.csv: holds no numbers"), ("x.csv", b"\xff\xfe1,2", "x.csv: cannot be read"),
+    ("x.json", "[[1,2,3],", "x.json: is no JSON"), ("x.json", "[1, [2]]", "different lengths"),
+    ("x.json", "7", r"should have shape \(samples, 3\), got \(\)"), ("[[1, 2, null]]", "", "numbers alone"),
+    ("[[1, 2, 3", "", "--input: is no JSON"), ('[[1, 2, "3"]]', "", "--input: its lists should hold numbers alone"),
+    ("[" * 100_000, "", "--input: is no JSON"), ("[[1, 2]]", "", r"--input: input 'a' should have shape"),
+    ('{"a": {"b": [1]}}', "", "numbers alone"),
+])
+def test_text_that_is_no_input(spec, content, message, models, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if content:
+        (tmp_path / spec).write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(Unreadable, match=message) as raised:
+        for_model(models["one"], [spec])
+    assert "\n" not in str(raised.value) and len(str(raised.value)) < 200
+
+
 REFUSED = {
     "shape": ("one", {"x.npy": B}, ["x.npy"], r"input 'a' should have shape \(samples, 3\), got \(4, 2\)"),
     "rank": ("one", {"x.npy": X[None]}, ["x.npy"], r"should have shape \(samples, 3\), got \(1, 4, 3\)"),

@@ -225,7 +225,7 @@ def test_a_row_by_itself(tmp_path):
     assert repr(row) == "<Difference 'dense_1' (Dense): diverges>"
     lines = str(row).splitlines()
     assert lines[0] == "dense_1  Dense  (None, 1)  diverges"
-    assert "total error: 2.5e-01, over 1000× of limit" in str(row) and "apart by 2.5e-01" in str(row)
+    assert "total error: 2.5e-01, over 1000% of limit" in str(row) and "apart by 2.5e-01" in str(row)
     assert safe(row._repr_html_()).strip() == str(row)
 
 

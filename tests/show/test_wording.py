@@ -112,12 +112,14 @@ def test_near_names():
     assert did_you_mean("dens", ["dense", "lstm"]) == " Did you mean dense?"
     assert did_you_mean("dens", ["dense\x1b", "lstm"]) == " Did you mean dense\\x1b?"
     assert did_you_mean("zzz", ["dense"]) == ""
+    assert did_you_mean("max_pooling2d", ["MaxPooling2D", "Dense"]) == " Did you mean MaxPooling2D?"
+    assert did_you_mean("DENSE", ["dense", "Dense"]) == " Did you mean dense or Dense?"
 
 
 @pytest.mark.parametrize(("share", "text"), [
     (0.0, "0%"), (1e-9, "<1%"), (0.0099, "<1%"), (0.01, "1%"), (0.126, "13%"), (0.999, "99%"), (1.0, "100%"),
-    (1.0001, "101%"), (52.3, "5,230%"), (1000.0, "100,000%"), (1000.1, "over 1000×"), (2e38, "over 1000×"),
-    (float("inf"), "over 1000×"), (float("nan"), "over 1000×"),
+    (1.0001, "101%"), (5.23, "523%"), (10.0, "1000%"), (10.1, "over 1000%"), (77.52, "over 1000%"),
+    (2e38, "over 1000%"), (float("inf"), "over 1000%"), (float("nan"), "over 1000%"),
 ])
 def test_a_share_is_in_percent_and_never_looks_like_the_other_side_of_all_of_it(share, text):
     assert share_text(share) == text

@@ -22,7 +22,8 @@ output = to_file("Write the report to FILE instead of stdout.")
 
 def _inputs(required=False):
     return click.option("--input", "inputs", multiple=True, metavar="[NAME=]FILE", required=required,
-                        help="A .npy or .npz with the model's input; repeat it, by NAME, for several inputs.")
+                        help="An .npy, .npz, .csv or .json with the model's input, or the numbers themselves, as"
+                             " '[[0, 1], [1, 0]]'; repeat it, by NAME, for several inputs.")
 
 
 inputs, needed_inputs = _inputs(), _inputs(required=True)
@@ -164,7 +165,7 @@ def _teach(context, parameter, paths):
     from weightscope.model.taught import everything
     from weightscope.model.user_code import run_file
 
-    context.meta[READ] = paths
+    context.meta[READ] = [*context.meta.get(READ, ()), *paths]
     for path in paths:
         before = everything()
         run_file(path)
@@ -173,9 +174,14 @@ def _teach(context, parameter, paths):
                                      " function under @weightscope.keras_lambda.")
 
 
-own_layers = click.option("--layers", multiple=True, metavar="FILE", type=click.Path(exists=True, dir_okay=False),
-                          expose_value=False, callback=_teach,
-                          help="Your own Python file with layer classes for weightscope; it is run. Repeatable.")
+def own_layers(command):
+    """Add the option for the user's layer code to a command, and the older name of it, of which no help speaks."""
+    for name, hidden in (("--layers", True), ("--layer-code", False)):
+        command = click.option(
+            name, multiple=True, metavar="FILE", type=click.Path(exists=True, dir_okay=False), expose_value=False,
+            callback=_teach, hidden=hidden,
+            help="Your own Python file with layer classes for weightscope; it is run. Repeatable.")(command)
+    return command
 
 
 @contextmanager

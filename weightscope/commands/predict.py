@@ -4,17 +4,21 @@ import click
 
 from weightscope.commands import options
 from weightscope.commands.writing import replaced, to_file
-from weightscope.model.names import printable
+from weightscope.model.names import did_you_mean, is_named, printable
 
 
 @click.command("predict", short_help="Compute what predict returns, by NumPy alone.")
 @options.model_argument
 @options.needed_inputs
-@to_file("Save the output: .npy for one, .npz for several outputs of the model. Without it they are printed.")
+@click.option("--layer", "chosen", multiple=True, metavar="NAME",
+              help="What this layer gives instead; a name, a path such as encoder/dense, or a pattern. Repeatable.")
+@click.option("--all-layers", is_flag=True,
+              help="What every layer gives; with -o FILE.npz a record for verify --reference FILE.npz.")
+@to_file("Save what is computed: .npy for one array, .npz for several. Without it they are printed.")
 @options.batch_size
 @options.reading
 @options.own_layers
-def command(model, reading, inputs, output, batch_size):
+def command(model, reading, inputs, chosen, all_layers, output, batch_size):
     """Run the saved MODEL on --input in NumPy, without Keras, and save or print what predict returns.
 
     A file of an old Keras means what its own version meant; notes on stderr
@@ -24,28 +28,54 @@ def command(model, reading, inputs, output, batch_size):
     """
     from weightscope.opening.load import load
     from weightscope.replaying import inputs as given
-    from weightscope.replaying.replay import predict
     from weightscope.replaying.samples import contradiction
 
     opened = load(model, **reading)
+    paths = _paths(opened, chosen)
+    _check_name(output, all_layers or len(paths) > 1)
     arrays, description = given.for_model(opened, inputs)
-    named = _named(opened, predict(opened, arrays, batch_size))
+    if all_layers or paths:
+        kept = _of_layers(opened, arrays, batch_size, None if all_layers else paths)
+        named = {name.partition("/")[2]: array for name, array in kept.items() if name.startswith("layers/")}
+    else:
+        named = _outputs(opened, arrays, batch_size)
+        kept = {name.replace("/", "_"): array for name, array in named.items()}
     if output is None:
         _print(named)
     else:
-        _save(named, output)
+        _save(named, kept, output)
     told = ", ".join(f"{printable(name)} {value.shape} {value.dtype}" for name, value in named.items())
     click.echo(f"{printable(description)} → {told}" + (f" in {output}" if output else ""), err=True)
     options.say_notes([*opened.notes, *filter(None, [contradiction(opened, batch_size)])])
 
 
-def _named(model, outputs):
-    """Return ``{name: array}`` of the outputs, in the order of ``predict``; a name twice gets its number."""
-    from weightscope.model.structure import flatten
+def _paths(model, chosen):
+    """Return the paths of the nodes that names, paths and patterns choose, in call order."""
+    known = [path for path, _ in model.sources_by_path()]
+    found = set()
+    for name in chosen:
+        fitting = [path for path in known if is_named(path, name)]
+        if not fitting:
+            raise click.BadParameter(f"no layer {name!r} in the model.{did_you_mean(name, known)}",
+                                     param_hint="'--layer'")
+        found.update(fitting)
+    return [path for path in known if path in found]
 
-    names, arrays = _names(model.outputs), flatten(outputs)
+
+def _of_layers(model, arrays, batch_size, paths):
+    from weightscope.reference.record import record_replay
+
+    return record_replay(model, arrays, batch_size, paths)
+
+
+def _outputs(model, arrays, batch_size):
+    """Return ``{name: array}`` of what ``predict`` returns, in its order; a name twice gets its number."""
+    from weightscope.model.structure import flatten
+    from weightscope.replaying.replay import predict
+
+    names, found = _names(model.outputs), flatten(predict(model, arrays, batch_size))
     keys = [name if names.count(name) == 1 else f"{name}_{index}" for index, name in enumerate(names)]
-    return dict(zip(keys, arrays))
+    return dict(zip(keys, found))
 
 
 def _names(structure, key=""):
@@ -69,14 +99,19 @@ def _print(named):
         click.echo(np.array2string(np.asarray(array), threshold=sys.maxsize if array.size <= 1000 else 1000))
 
 
-def _save(named, path):
+def _check_name(path, is_several):
+    if path is not None and not path.endswith(".npz" if is_several else (".npy", ".npz")):
+        kind = ".npz, for several arrays" if is_several else ".npy"
+        raise click.BadParameter(f"the name of the file should end in {kind}", param_hint="'--output'")
+
+
+def _save(named, kept, path):
+    """Write what is ``named``, a single array, to an .npy; or what is ``kept`` to an .npz."""
     import numpy as np
 
-    if not path.endswith(".npz" if len(named) > 1 else ".npy"):
-        kind = ".npz, for the model has several outputs" if len(named) > 1 else ".npy"
-        raise click.BadParameter(f"the name of the file should end in {kind}", param_hint="'--output'")
+    _check_name(path, len(named) > 1)
     with replaced(path, "wb") as file:
-        if len(named) > 1:
-            np.savez(file, **{name.replace("/", "_"): array for name, array in named.items()})
+        if path.endswith(".npz"):
+            np.savez(file, **kept)
         else:
             np.save(file, next(iter(named.values())))

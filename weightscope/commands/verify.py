@@ -43,8 +43,8 @@ recording = options.together(
 @options.model_argument
 @options.inputs
 @options.reference("auto", " Or recorded values: an .npz (of weightscope record, or with arrays named after layers), an"
-                           " .npy or .bin with the output, an HDF5 file with inputs, activations and outputs, a folder"
-                           " of LAYER.bin and LAYER.npy.")
+                           " .npy, .csv or .bin with the output, an HDF5 file with inputs, activations and outputs, a"
+                           " folder of LAYER.bin, LAYER.csv and LAYER.npy.")
 @recording
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True,
               help="Of the random input used without --input.")

@@ -142,8 +142,10 @@ def _entry(name, known, aliases):
 
 
 def entry_of(name):
-    """Return the Entry of a class by its name or another name of Keras' for it; None where there is none."""
-    return next((entry for entry in entries() if name == entry.name or name in entry.aliases), None)
+    """Return the Entry of a class by its name or another name of Keras' for it, in any case; None where none is."""
+    named = {other: entry for entry in entries() for other in (entry.name, *entry.aliases)}
+    by_letters = {other.casefold(): entry for other, entry in reversed(named.items())}
+    return named.get(name) or by_letters.get(name.casefold())
 
 
 def names():

@@ -102,8 +102,8 @@ class Lambda(Layer):
         if self.config.get("mask") is not None:
             return "its mask is made by Python code, which is never run"
         if taught.find_function(self.name) is None:
-            return (f"it holds Python code, which is never run; a NumPy function of your own can stand in for it, in a"
-                    f" file for --layers: @weightscope.keras_lambda({self.name!r})")
+            return (f"it holds Python code, which is never run; a NumPy function of your own can stand in for it, in"
+                    f" --layer-code FILE: @weightscope.keras_lambda({self.name!r})")
         return super().refusal()
 
     def forward(self, x, mask=None):

@@ -4,7 +4,7 @@ FOREIGN, ABSTRACT, NEEDS_CODE = "foreign", "abstract", "needs your code"
 
 # {class: (the module of keras.layers it belongs to, what it is to us, why)}
 EXCUSED = {
-    "Layer": ("core", ABSTRACT, "the base of all layers: a class of your own is taught by --layers"),
+    "Layer": ("core", ABSTRACT, "the base of all layers: a class of your own is taught by --layer-code FILE"),
     "Wrapper": ("core", ABSTRACT, "the base of layers around a layer"),
     "Lambda": ("core", NEEDS_CODE, "it holds Python code, which is never run; a function of yours can stand in for it"),
     "FlaxLayer": ("foreign", FOREIGN, "it wraps a Flax module, whose code is not in the file"),

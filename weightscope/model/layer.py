@@ -395,7 +395,7 @@ class Unknown(Layer):
         if self.class_name in EXCUSED and not own:
             return f"class {self.class_name}: {EXCUSED[self.class_name][2]}"
         where = f" of module {self.module}" if self.module else ""
-        how = ["it can be taught with --layers"] if own else []
+        how = ["it can be taught with --layer-code FILE"] if own else []
         return "; ".join([f"class {self.class_name}{where} is not known to weightscope", *how, *taught.failures()])
 
     def shape(self, *args, **kwargs):

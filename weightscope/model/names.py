@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from typing import Any
 
 
@@ -19,14 +20,24 @@ def printable(text: object) -> str:
 
 
 def near(name: str, names: Iterable[str]) -> list[str]:
-    """Return the few names that look most like ``name``, the nearest first."""
-    return get_close_matches(name, list(dict.fromkeys(names)), n=3, cutoff=0.5)
+    """Return the few names that look most like ``name``, the nearest first, in whatever case they are written."""
+    by_letters: dict[str, list[str]] = {}
+    for other in dict.fromkeys(names):
+        by_letters.setdefault(other.casefold(), []).append(other)
+    found = get_close_matches(name.casefold(), by_letters, n=3, cutoff=0.5)
+    return [other for letters in found for other in by_letters[letters]][:3]
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
     """Return `` Did you mean a or b?``, or nothing where no name looks like ``name``."""
     found = [printable(other) for other in near(name, names)]
     return f" Did you mean {' or '.join(found)}?" if found else ""
+
+
+def is_named(path: str, name: str) -> bool:
+    """Tell whether a name or pattern is that of the call at ``path``, or of its layer: ``dense`` of ``a/dense#2``."""
+    own = path, path.rpartition("/")[2].partition("#")[0]
+    return any(name == other or fnmatchcase(other, name) for other in own)
 
 
 class Shown:

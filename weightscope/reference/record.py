@@ -5,7 +5,7 @@ An ``.npz`` whose names ``reference.recorded`` explains: ``inputs/…``, ``layer
 
     format      1
     weightscope the version that recorded it
-    reference   which Keras gave the values, with its version and backend
+    reference   which Keras gave the values, with its version and backend; NumPy for those of a replay
     model       the content hash of the model: its architecture and all its weights
     file        the name of the model's file
     batch_size  how many samples were run at a time
@@ -17,18 +17,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weightscope.errors import NothingChecked, Unsupported
+from weightscope.errors import NothingChecked, NotReplayable, Unsupported
 from weightscope.kernels.short_floats import dtype_name
+from weightscope.model.structure import flatten
 from weightscope.opening.content_hash import content_hash
 from weightscope.reference.choosing import Reference
 from weightscope.reference.recorded import HEADER, named_outputs
 from weightscope.reference.storing import storable
-from weightscope.replaying.samples import samples_of, told
+from weightscope.replaying.replay import replay
+from weightscope.replaying.samples import concatenate, samples_of, told
 from weightscope.version import __version__
 
 if TYPE_CHECKING:
@@ -50,26 +52,54 @@ def record(model: Model, inputs: Inputs, batch_size: int | None = None, against:
     """
     if not isinstance(against, Reference):
         against = Reference(against)
+    samples = _samples(model, inputs, batch_size)
+    with against.begin(model, samples, twin=False) as referee:
+        known = {path for path, _ in model.calls()}  # and no model as a whole, whose layers say it all
+        traces = [_trace(referee.calls(), known) for _ in told(samples.batches, progress)]
+        predicted = referee.predicted()
+    return _recorded(model, samples, traces, predicted, {"reference": referee.version, "notes": referee.notes})
+
+
+def record_replay(model: Model, inputs: Inputs, batch_size: int | None = None,
+                  paths: Iterable[str] | None = None) -> dict[str, NDArray[np.generic]]:
+    """Return a record as ``record`` does, of what NumPy gives, without Keras: for a port to be held against.
+
+    ``paths``: of the nodes that it is to hold, without outputs; None for all calls, and the outputs. Raises
+    NotReplayable, naming the layer, where one of them cannot be replayed.
+    """
+    samples, states = _samples(model, inputs, batch_size), dict[Any, Any]()
+    traces = [replay(model, batch, states=states) for batch in samples.batches]
+    known = [path for path, _ in model.calls()] if paths is None else list(paths)
+    for path in known:
+        if path in traces[0].missing:
+            raise NotReplayable(f"{model.saved.path}: {traces[0].missing[path]}")
+    predicted = [] if paths is not None else flatten(concatenate([trace.output for trace in traces]))
+    calls = [{path: flatten(trace[path]) for path in known} for trace in traces]
+    return _recorded(model, samples, calls, predicted, {"reference": "NumPy", "notes": model.notes})
+
+
+def _samples(model, inputs, batch_size):
     samples = samples_of(model, inputs, batch_size)
     if not len(samples):
         raise NothingChecked("the input has no samples, so there is nothing to record")
-    known = {path for path, _ in model.calls()}  # and no model as a whole, whose layers say it all
-    with against.begin(model, samples, twin=False) as referee:
-        traces = [_trace(referee.calls(), known) for _ in told(samples.batches, progress)]
-        predicted = referee.predicted()
-    found = {f"inputs/{layer.name}": array for layer, array in zip(model.input_layers, samples.arrays)}
-    found.update(_layers(traces, [len(batch[0]) for batch in samples.batches]))
-    found.update({f"outputs/{name}": array for name, array in zip(named_outputs(model), predicted, strict=True)})
-    header = {"format": 1, "weightscope": __version__, "reference": referee.version, "model": content_hash(model.saved),
-              "file": os.path.basename(model.saved.path), "batch_size": samples.batch_size,
-              "notes": [*referee.notes, *filter(None, [samples.note])],
-              "dtypes": {name: "bfloat16" for name, array in found.items() if dtype_name(array.dtype) == "bfloat16"}}
-    return {HEADER: np.array(json.dumps(header)), **{name: _plain(array) for name, array in found.items()}}
+    return samples
 
 
 def _trace(calls, known):
     """Return ``{path: arrays}`` of the calls of a batch that are known; of one that comes again, what it gave last."""
     return {path: [np.array(leaf) for leaf in leaves] for path, leaves in calls if path in known}
+
+
+def _recorded(model, samples, traces, predicted, about):
+    """Return all there is to a record: ``traces`` of each batch; ``about``: where they are from, for its header."""
+    found = {f"inputs/{layer.name}": array for layer, array in zip(model.input_layers, samples.arrays)}
+    found.update(_layers(traces, [len(batch[0]) for batch in samples.batches]))
+    found.update({f"outputs/{name}": array for name, array in zip(named_outputs(model), predicted)})
+    header = {"format": 1, "weightscope": __version__, **about, "model": content_hash(model.saved),
+              "file": os.path.basename(model.saved.path), "batch_size": samples.batch_size,
+              "notes": [*about["notes"], *filter(None, [samples.note])],
+              "dtypes": {name: "bfloat16" for name, array in found.items() if dtype_name(array.dtype) == "bfloat16"}}
+    return {HEADER: np.array(json.dumps(header)), **{name: _plain(array) for name, array in found.items()}}
 
 
 def _plain(array):

@@ -15,8 +15,8 @@ optional, and nothing is ever unpickled.
 An HDF5 file has groups ``inputs``, ``activations`` (the calls) and ``outputs`` with such names. Files that were made
 to test training have targets in ``outputs``, and what ``predict`` gave in ``predictions``, which then counts.
 
-A folder has a file for each array, ``dense.bin`` or ``inner/dense.npy``, and a ``.bin`` nothing but numbers: shapes are
-the layers' (``verdict.fitting``).
+A folder has a file for each array, ``dense.bin``, ``dense.csv`` or ``inner/dense.npy``, and a ``.bin`` nothing but
+numbers: shapes are the layers' (``verdict.fitting``).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from contextlib import closing
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -49,9 +50,9 @@ class Recorded:
     """Recorded values of one model, for ``verify(model, against=…)``: a reference that needs no Keras.
 
     ``model``: a loaded one; ``path``: an ``.npz`` of ``weightscope.record``, or with arrays named after calls, an
-    ``.npy`` or ``.bin`` with the output, an HDF5 file, or a folder of such files; ``names``: ``{name in the file: name
-    in the model}`` for those that differ; ``by_order``: take the arrays in their order for those of the calls, whatever
-    their names; ``dtype``: of the numbers in a ``.bin``.
+    ``.npy``, ``.csv`` or ``.bin`` with the output, an HDF5 file, or a folder of such files; ``names``: ``{name in the
+    file: name in the model}`` for those that differ; ``by_order``: take the arrays in their order for those of the
+    calls, whatever their names; ``dtype``: of the numbers in a ``.bin``.
 
     ``inputs``: ``{name: array}`` as far as the file has them; ``header``: what ``record`` wrote about itself, or {}.
     Raises Unreadable for a file that cannot be read, that belongs to another model, or names what this one lacks.
@@ -216,14 +217,10 @@ def _read(path, dtype):
         return _of_folder(path, dtype)
     if path.endswith(NUMBERS):
         return {"": _numbers(path, dtype)}
-    with reading(path):
-        source = Source(path)
-        try:
-            if source.tree is None:
-                return arrays_in(path)
+    with reading(path), closing(Source(path)) as source:
+        if source.tree is not None:
             return _of_hdf5(source.tree.arrays)
-        finally:
-            source.close()
+    return arrays_in(path)
 
 
 def _of_folder(folder, dtype):
@@ -233,10 +230,10 @@ def _of_folder(folder, dtype):
         folders.sort()
         for file in sorted(files, key=_by_number):
             name, ending = os.path.splitext(os.path.relpath(os.path.join(inner, file), folder))
-            if ending in (*NUMBERS, ".npy"):
+            if ending in (*NUMBERS, ".npy", ".csv"):
                 found[name.replace(os.sep, "/")] = _read(os.path.join(inner, file), dtype)[""]
     if not found:
-        raise Unreadable(f"{folder}: is a folder without a .bin or an .npy in it")
+        raise Unreadable(f"{folder}: is a folder without a .bin, .npy or .csv in it")
     return found
 
 

@@ -1,4 +1,4 @@
-"""Arrays in ``.npy`` and ``.npz`` files: mapped or read, never unpickled, and checked before anything is allocated."""
+"""Arrays in files, ``.npy``, ``.npz``, ``.csv`` or ``.json``: mapped or read, never unpickled, and checked before."""
 
 import math
 import os
@@ -9,15 +9,17 @@ import numpy as np
 from numpy.lib import format as npy
 
 from weightscope.errors import Unreadable, Unsafe
+from weightscope.replaying.text_files import JSON, TABLE, of_json, of_table
 
 MOST_BYTES = 1 << 34  # of one array in an .npz, which cannot be mapped
 
 
 def arrays_in(path):
-    """Return ``{name: array}`` of a file: of an ``.npz`` in its order, of an ``.npy`` under ``""``.
+    """Return ``{name: array}`` of a file: of an ``.npz`` or a mapping in a ``.json`` in its order, else under ``""``.
 
-    Which of the two a file is, its first bytes tell. An ``.npy`` is mapped (``mmap_mode="r"``). Raises Unreadable for
-    files of another kind or broken ones, Unsafe for arrays of Python objects.
+    Which of the first two a file is, its first bytes tell; text is known by its ending. An ``.npy`` is mapped
+    (``mmap_mode="r"``). Raises Unreadable for files of another kind or broken ones, Unsafe for arrays of Python
+    objects.
     """
     try:
         if not os.path.isfile(path):
@@ -29,12 +31,23 @@ def arrays_in(path):
             return {"": _mapped(path)}
         if head.startswith(b"PK"):
             return _unzipped(path)
+        if path.lower().endswith((TABLE, JSON)):
+            return _written(path)
     except (OSError, EOFError, ValueError, SyntaxError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or "it ends too early"
-        raise Unreadable(f"{path}: cannot be read as an .npy or .npz: {reason[:200]}") from error
+        raise Unreadable(f"{path}: cannot be read: {reason[:200]}") from error
     if head.startswith(b"\x80"):
         raise Unsafe(f"{path}: is a pickle, which can run code; save the array with numpy.save")
-    raise Unreadable(f"{path}: is no .npy or .npz; save the array with numpy.save")
+    raise Unreadable(f"{path}: is no .npy, .npz, .csv or .json; save the array with numpy.save")
+
+
+def _written(path):
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    try:
+        return of_json(text) if path.lower().endswith(JSON) else {"": of_table(text)}
+    except Unreadable as error:
+        raise Unreadable(f"{path}: {error}") from error
 
 
 def _mapped(path):

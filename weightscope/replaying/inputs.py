@@ -7,15 +7,18 @@ from weightscope.errors import Unreadable, Unsupported
 from weightscope.replaying.input_files import arrays_in
 from weightscope.replaying.made_up import random_inputs
 from weightscope.replaying.samples import made_up_samples
+from weightscope.replaying.text_files import TABLE, is_json, of_json
+
+SAID = "--input"  # what an array that stands on the command line itself is from
 
 
 def for_model(model, specs=(), seed=0, samples=None):
     """Return ``(inputs, description)`` for a model: an array, or a list of arrays in the order of its inputs.
 
-    ``specs``: ``FILE`` or ``NAME=FILE``, each an ``.npy`` or ``.npz``; without any, the inputs are random, the same for
-    the same ``seed``; ``samples``: how many, or what ``made_up_samples`` makes of it. ``description`` is one line of
-    text. Files are mapped, not read. Raises Unreadable for what does not fit the model, Unsafe for pickles, Unsupported
-    where a random input cannot be made.
+    ``specs``: ``FILE`` or ``NAME=FILE``, each as ``arrays_in`` takes it, or lists in JSON in the place of one; without
+    any, the inputs are random, the same for the same ``seed``; ``samples``: how many, or what ``made_up_samples`` makes
+    of it. ``description`` is one line of text. Arrays are mapped, not read. Raises Unreadable for what does not fit the
+    model, Unsafe for pickles, Unsupported where a random input cannot be made.
     """
     layers = _layers(model)
     if specs:
@@ -65,8 +68,7 @@ def from_files(layers, specs):
     names = [layer.name for layer in layers]
     named, rest = {}, []
     for spec in specs:
-        name, path = _name_and_path(spec, names)
-        arrays = arrays_in(path)
+        name, path, arrays = _found(spec, names)
         if name is not None:
             if name in named:
                 raise Unreadable(f"input {name!r} is given twice")
@@ -81,11 +83,22 @@ def from_files(layers, specs):
     return [named[name] for name in names] if named else rest
 
 
+def _found(spec, names):
+    """Return the name that a spec gives, or None, what it is from, and its arrays."""
+    name, path = _name_and_path(spec, names)
+    if not is_json(path) or os.path.exists(path):
+        return name, path, arrays_in(path)
+    try:
+        return name, SAID, of_json(path)
+    except Unreadable as error:
+        raise Unreadable(f"{SAID}: {error}") from error
+
+
 def _name_and_path(spec, names):
     fitting = next((other for other in names if spec.startswith(other + "=")), None)
     if fitting is not None:
         return fitting, spec[len(fitting) + 1:]
-    if "=" not in spec or os.path.exists(spec):
+    if "=" not in spec or is_json(spec) or os.path.exists(spec):
         return None, spec
     name = spec.partition("=")[0]
     near = get_close_matches(name, names, n=3, cutoff=0.5)
@@ -107,10 +120,21 @@ def _fitted(layer, array, source, said):
         raise Unreadable(f"{source}: input {layer.name!r} takes {layer.policy}, got {array.dtype}")
     if expected is None or _fits(layer, array):
         return array
+    if source.lower().endswith(TABLE) and (rows := _as_rows(array, expected)) is not None and _fits(layer, rows):
+        said.append(f"{layer.name}: a row of the table is a sample")
+        return rows
     if array.ndim == len(expected) - 1 and _fits(layer, array[None]):
         said.append(f"{layer.name} has no batch axis and is taken as one sample")
         return array[None]
     raise Unreadable(f"{source}: input {layer.name!r} should have shape {_expected(expected)}, got {array.shape}")
+
+
+def _as_rows(table, batch_shape):
+    """Return a table, whose rows are samples, in the shape of an input; None where it has no such."""
+    try:
+        return table.reshape(len(table), *(-1 if size is None else size for size in batch_shape[1:]))
+    except ValueError:  # another number of values, or several sizes are open
+        return None
 
 
 def _expected(batch_shape):
@@ -118,6 +142,8 @@ def _expected(batch_shape):
 
 
 def _fits(layer, array):
+    if not array.ndim:
+        return False
     try:
         layer.standardize(array[:1])
     except Unreadable:

@@ -7,7 +7,7 @@ from weightscope.model.structure import is_shape
 from weightscope.model.weight import named
 
 MOST_OF_SETTING = 60  # characters
-MOST_TIMES = 1000  # of what is allowed; past it, how many does not matter
+MOST_SHARE = 10  # of what is allowed; past it, how much does not matter
 
 
 def counted(number, noun):
@@ -135,11 +135,11 @@ def difference_text(number):
 
 def share_text(share):
     """Return the share of what is allowed that a difference takes, in whole percent; 100% is all that is allowed."""
-    if not share <= MOST_TIMES:
-        return f"over {MOST_TIMES}×"
+    if not share <= MOST_SHARE:
+        return f"over {100 * MOST_SHARE}%"
     if 0 < share < 0.01:
         return "<1%"
-    return f"{min(round(100 * share), 99) if share < 1 else math.ceil(100 * share):,}%"
+    return f"{min(round(100 * share), 99) if share < 1 else math.ceil(100 * share)}%"
 
 
 def apart(one, other):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from weightscope.kernels.short_floats import dtype_name, to_bfloat16
+from weightscope.model.names import is_named
 from weightscope.model.structure import flatten
 from weightscope.verdict.budget import PARTS, TINY, coarsest, finite
 
@@ -53,8 +53,7 @@ class Tolerance:
 
     def of_layer(self, path: str) -> tuple[str, float | None, float | None] | None:
         """Return the last ``(name, rtol, atol)`` of ``layers`` that fits the call at ``path``, None where none does."""
-        names = (path, path.rpartition("/")[2].partition("#")[0])
-        found = [own for own in self.layers if any(name == own[0] or fnmatchcase(name, own[0]) for name in names)]
+        found = [own for own in self.layers if is_named(path, own[0])]
         return found[-1] if found else None
 
     def allowed(self, theirs: Array) -> tuple[Any, Any]:
