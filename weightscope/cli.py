@@ -9,7 +9,7 @@ import traceback
 
 import click
 
-from weightscope.commands import convert, inspect, layers, predict, record, verify
+from weightscope.commands import convert, inspect, layers, predict, record, scan, verify
 from weightscope.errors import WeightscopeError
 from weightscope.model.names import did_you_mean, printable
 from weightscope.version import __version__
@@ -96,7 +96,8 @@ def main():
     """
 
 
-for command in (inspect.command, predict.command, verify.command, record.command, convert.command, layers.command):
+for command in (inspect.command, predict.command, verify.command, record.command, convert.command, layers.command,
+                scan.command):
     main.add_command(command)
 
 

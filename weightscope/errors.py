@@ -13,11 +13,21 @@
 A message says what is wrong, where, and what to do about it, in one line.
 """
 
+from __future__ import annotations
+
+from copy import copy
+
 
 class WeightscopeError(Exception):
     """What every error of weightscope is; ``exit_code`` is the status of the command that meets it."""
 
     exit_code = 70
+
+    def under(self, path: str) -> WeightscopeError:
+        """Return the same error, its message beginning with the path of a file."""
+        found = copy(self)
+        found.args = (f"{path}: {self}",)
+        return found
 
 
 class Unreadable(WeightscopeError):
@@ -43,9 +53,18 @@ class NothingChecked(WeightscopeError):
 
 
 class Unsafe(WeightscopeError):
-    """A file that asks to run code, to read other files, or to take far more memory than it has bytes."""
+    """A file that asks to run code, to read other files, or to take far more memory than it has bytes.
+
+    ``code``: of the hazard in ``docs/security.md``, with which the message begins; "" where it has none.
+    """
 
     exit_code = 4
+    code = ""
+
+    def __init__(self, message: str, code: str = ""):
+        super().__init__(f"{code} {message}" if code else message)
+        if code:
+            self.code = code
 
 
 class Unsupported(WeightscopeError):

@@ -18,6 +18,7 @@ from weightscope.model.model import check_is_model
 from weightscope.model.structure import flatten
 from weightscope.opening.load import build, load
 from weightscope.opening.loose import Loose
+from weightscope.reference import safety
 from weightscope.reference.choosing import Reference
 from weightscope.replaying.replay import predict
 from weightscope.replaying.samples import samples_of
@@ -58,13 +59,15 @@ def convert(model: Model, inputs: Inputs | None = None, weights_only: bool = Fal
     ``model``: as ``load`` returns it, of Keras 1 or 2; ``inputs``: what to hold the new file against the old one on, as
     ``replay`` takes them; None for not at all. The old file is then run by its own Keras too, where that is here and
     can: it has to give the same. Raises Unsupported, naming the layer, for what Keras 3 cannot express, and for a file
-    that contradicts itself where nobody chose (``load(…, bind=…)``); ReferenceFailed where Keras 3 is not installed or
-    does not load what was written.
+    that contradicts itself where nobody chose (``load(…, bind=…)``); Unsafe for one that no Keras is to be given;
+    ReferenceFailed where Keras 3 is not installed or does not load what was written.
     """
     check_is_model(model)
     if not model.is_part and model.ledger.contested and not model.ledger.chosen:
         raise Unsupported(f"{model.saved.path}: {model.ledger.contested[0]}: which is meant? --bind order, as Keras"
                           " loads them, or --bind names")
+    if inputs is not None:
+        safety.refuse(model.saved, ignore_code=True)  # what it was compiled with is not written
     if isinstance(model, Loose):
         raise Unsupported(f"{model.saved.path}: nothing to convert: {model.refusal()}")
     if inputs is not None:

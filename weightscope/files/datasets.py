@@ -3,7 +3,7 @@
 from math import prod
 
 import numpy as np
-from h5py import h5d, h5s, h5t
+from h5py import h5d, h5s, h5t, h5z
 
 from weightscope.errors import Unreadable, Unsafe
 from weightscope.files import chunks
@@ -20,6 +20,9 @@ TYPE_WORDS = {
     h5t.BITFIELD: "bits",
     h5t.ENUM: "choices",
 }
+# Any other filter is a library that libhdf5 looks for on disk, and loads.
+BUNDLED = (h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32, h5z.FILTER_SZIP, h5z.FILTER_NBIT,
+           h5z.FILTER_SCALEOFFSET, h5z.FILTER_LZF)
 
 
 def examine(dataset: h5d.DatasetID, path: str, length: int) -> tuple[str | None, tuple[int, ...], int]:
@@ -32,9 +35,10 @@ def examine(dataset: h5d.DatasetID, path: str, length: int) -> tuple[str | None,
     properties = dataset.get_create_plist()
     layout = properties.get_layout()
     if layout == h5d.VIRTUAL:
-        raise Unsafe(f"array {path!r} is virtual: its values are in other files, which weightscope never opens")
+        raise Unsafe(f"array {path!r} is virtual: its values are in other files, which weightscope never opens",
+                     "WS444")
     if properties.get_external_count():
-        raise Unsafe(f"array {path!r} keeps its values in other files, which weightscope never opens")
+        raise Unsafe(f"array {path!r} keeps its values in other files, which weightscope never opens", "WS443")
     kind = dataset.get_type()
     name = _dtype_name(dataset, kind, path)
     if name is None:
@@ -43,6 +47,15 @@ def examine(dataset: h5d.DatasetID, path: str, length: int) -> tuple[str | None,
     nbytes = prod(shape) * kind.get_size()
     _check_claim(dataset, path, nbytes, length, layout == h5d.CHUNKED)
     return name, shape, nbytes
+
+
+def unknown_filters(dataset: h5d.DatasetID) -> list[int]:
+    """The numbers of the filters that ``dataset`` is packed by and that no HDF5 library brings along."""
+    properties = dataset.get_create_plist()
+    if properties.get_layout() != h5d.CHUNKED:
+        return []
+    numbers = [properties.get_filter(index)[0] for index in range(properties.get_nfilters())]
+    return [number for number in numbers if number not in BUNDLED]
 
 
 def words(dataset: h5d.DatasetID) -> str:
@@ -78,7 +91,8 @@ def _check_claim(dataset: h5d.DatasetID, path: str, nbytes: int, length: int, ch
     """Compare the bytes that ``dataset`` claims with those that the file holds for it."""
     stored = dataset.get_storage_size()
     if nbytes > (MOST_EXPANSION * min(stored, length) if chunked else length):
-        raise Unsafe(f"array {path!r} claims {nbytes:,} bytes; the file holds {min(stored, length):,} for it")
+        raise Unsafe(f"array {path!r} claims {nbytes:,} bytes; the file holds {min(stored, length):,} for it",
+                     "WS446")
     if chunked:
         return
     offset = dataset.get_offset() or 0  # None for what is stored beside its header, or nowhere

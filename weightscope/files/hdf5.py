@@ -12,15 +12,17 @@ import numpy as np
 from h5py import h5, h5a, h5d, h5g, h5l, h5o, h5s, h5t
 
 from weightscope.errors import Unreadable, Unsafe
-from weightscope.files import datasets
+from weightscope.files import containers, datasets
+from weightscope.files.containers import Oddity
 from weightscope.files.heap import Heaps
 from weightscope.files.saved import Stored
 from weightscope.files.untrusted import MOST_EXPANSION, decoded, reading
 
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
+SIGNATURE = containers.HDF5_SIGNATURE
 LONGEST_PATH = 4096
 MOST_TEXT = 1 << 30
-LINKS = {h5l.TYPE_SOFT: "a soft link", h5l.TYPE_EXTERNAL: "a link to another file"}
+# What a link may be besides plain, and the code of the hazard.
+LINKS = {h5l.TYPE_SOFT: ("a soft link", "WS442"), h5l.TYPE_EXTERNAL: ("a link to another file", "WS441")}
 
 
 def superblock(window: RawIOBase) -> int | None:
@@ -41,6 +43,7 @@ class Tree:
     ``groups``  paths of all groups but the root
     ``arrays``  path → `Stored`, for every array of numbers, in the order of a walk by name
     ``others``  path → what it is, for everything else
+    ``oddities``  what is around it, and arrays that take a library to unpack
 
     Raises: ``Unsafe`` for links that lead elsewhere, for virtual datasets and those kept in other files, and for
     arrays that claim far more bytes than are stored; ``Unreadable``, and what h5py raises, for damage.
@@ -53,6 +56,7 @@ class Tree:
         self.groups: dict[str, None] = {}
         self.arrays: dict[str, Stored] = {}
         self.others: dict[str, str] = {}
+        self.oddities = list(containers.around_hdf5(window, self.base))
         self._raw: dict[str, bytes] = {}
         self._largest_text = Heaps(window, self.base).largest_text
         self.file = h5py.File(window, "r")
@@ -99,7 +103,8 @@ class Tree:
         if kind.is_variable_str():
             self._check_texts(name, count)
         elif count * kind.get_size() > self.length:
-            raise Unsafe(f"attribute {name!r} claims {count * kind.get_size():,} bytes; the file has {self.length:,}")
+            raise Unsafe(f"attribute {name!r} claims {count * kind.get_size():,} bytes; the file has {self.length:,}",
+                         "WS446")
         values = np.empty(attribute.shape, attribute.dtype)
         attribute.read(values)
         return [decoded(bytes(value or b"")) for value in values.reshape(-1).tolist()]
@@ -108,7 +113,7 @@ class Tree:
         """Texts of variable length: many may point to one long text, so the worst of them must fit in memory."""
         claimed = count * self._largest_text
         if count > 1 and claimed > min(MOST_EXPANSION * self.length, MOST_TEXT):
-            raise Unsafe(f"attribute {name!r} may claim {claimed:,} bytes; the file has {self.length:,}")
+            raise Unsafe(f"attribute {name!r} may claim {claimed:,} bytes; the file has {self.length:,}", "WS446")
 
     def _walk(self) -> None:
         root = h5g.open(self.file.id, b"/")
@@ -158,6 +163,8 @@ class Tree:
         if kind is None:
             self.others[path] = datasets.words(dataset)
             return
+        for number in datasets.unknown_filters(dataset):
+            self.oddities.append(Oddity("WS445", path, f"array {path!r} is packed by the HDF5 filter {number}"))
         self.arrays[path] = Stored(path, shape, kind, prod(shape), nbytes, partial(self._values, path))
 
     def _values(self, path: str) -> np.ndarray:
@@ -176,8 +183,8 @@ def _child(path: str, name: bytes, link: int) -> str:
     """The path of a child; raises unless it is a plain link with a plain name."""
     child = f"{path}/{decoded(name)}" if path else decoded(name)
     if link != h5l.TYPE_HARD:
-        kind = LINKS.get(link, "a link of an unknown kind")
-        raise Unsafe(f"{child!r} is {kind}, which Keras never writes and weightscope never follows")
+        kind, code = LINKS.get(link, ("a link of an unknown kind", "WS441"))
+        raise Unsafe(f"{child!r} is {kind}, which Keras never writes and weightscope never follows", code)
     if b"/" in name or name in (b"", b".", b".."):
         raise Unreadable(f"{child!r} is not a name that HDF5 allows; the file is damaged")
     if len(child) > LONGEST_PATH:

@@ -1,29 +1,26 @@
 """A .keras file: a zip of config.json, metadata.json, model.weights.h5 and assets. Nothing is ever unpacked to disk."""
 
 import io
-import struct
 import zipfile
-from collections import Counter
+from contextlib import suppress
 from functools import partial
 
-from weightscope.errors import Unreadable, Unsafe, Unsupported
-from weightscope.files import shards, weights_h5
+from weightscope.errors import Unreadable, Unsafe, Unsupported, WeightscopeError
+from weightscope.files import containers, shards, unknown, weights_h5
+from weightscope.files.containers import ENCRYPTED, LOCAL_HEADER, LONGEST_DIRECTORY, Oddity
 from weightscope.files.hdf5 import Tree
 from weightscope.files.saved import Saved
 from weightscope.files.source import Source, Window
-from weightscope.files.untrusted import MOST_EXPANSION, decoded, parsed_json, reading
+from weightscope.files.untrusted import BROKEN, MOST_EXPANSION, decoded, parsed_json, reading
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 SHARD_MAP = "model.weights.json"
 ASSETS = "assets/"
 
-LONGEST_DIRECTORY = 4 << 20
 MOST_MEMBERS = 10_000
 LONGEST_JSON = 256 << 20
-ENCRYPTED = 0x1 | 0x40
 # Trained weights hardly pack; what packs better than this may still be a small model of zeros.
 FREE_EXPANSION, FREE_BYTES = 100, 256 << 20
-LOCAL_HEADER = struct.Struct("<4s22xHH")
 
 
 def recognises(source: Source) -> bool:
@@ -39,8 +36,11 @@ def read(source: Source) -> Saved:
     """
     archive = _opened(source)
     members = _checked_members(archive, source.length)
+    source.oddities += containers.of_zip(archive, source.window())
+    _check_unambiguous(source.oddities)
     if CONFIG not in members:
-        raise Unreadable(f"is a zip without {CONFIG}, so no model saved by Keras; name a .keras or .h5 file")
+        found = unknown.kind_of_zip(list(members))
+        raise Unreadable(f"{found.seems}; {found.remedy}")
     saved = weights_h5.saved_of(source, _trees(source, archive, members), "keras archive")
     saved.config = _json(archive, members[CONFIG])
     saved.metadata = _json(archive, members[METADATA]) if METADATA in members else {}
@@ -52,6 +52,19 @@ def read(source: Source) -> Saved:
         elif name not in (CONFIG, METADATA, WEIGHTS, SHARD_MAP) and not name.endswith(".weights.h5"):
             saved.others[name] = "a member of the archive"
     return saved
+
+
+def oddities(source: Source) -> tuple[list[str], list[Oddity], dict | None]:
+    """The names in a zip, what is odd about it, and its configuration, if it has one that can be read.
+
+    Raises: what zipfile raises at damage.
+    """
+    archive = _opened(source)
+    names = archive.namelist()[:MOST_MEMBERS]
+    found = list(containers.of_zip(archive, source.window()))
+    with suppress(WeightscopeError, *BROKEN):
+        return names, found, _json(archive, archive.getinfo(CONFIG))
+    return names, found, None
 
 
 def _opened(source: Source) -> zipfile.ZipFile:
@@ -68,14 +81,18 @@ def _checked_members(archive: zipfile.ZipFile, length: int) -> dict[str, zipfile
     infos = archive.infolist()
     if len(infos) > MOST_MEMBERS:
         raise Unreadable(f"is a zip of {len(infos):,} members; no Keras model has so many")
-    name, times = Counter(info.filename for info in infos).most_common(1)[0] if infos else ("", 0)
-    if times > 1:
-        raise Unreadable(f"holds {name!r} {times} times, so that readers may disagree; save the model again")
-    if sum(info.compress_size for info in infos) > length:
-        raise Unreadable("is a zip whose members overlap or are cut off; get or save it again")
+    if any(info.compress_size > length for info in infos):
+        raise Unreadable("is a zip whose members are cut off; get or save it again")
     for info in infos:
         _check_member(info)
     return {info.filename: info for info in infos if not info.filename.endswith("/")}
+
+
+def _check_unambiguous(oddities: list[Oddity]) -> None:
+    """Raise Unsafe for an archive in which another reader may find something else."""
+    for code, _, said in oddities:
+        if code in containers.AMBIGUOUS:
+            raise Unsafe(f"{said}; save the model again", code)
 
 
 def _check_member(info: zipfile.ZipInfo) -> None:
@@ -87,7 +104,7 @@ def _check_member(info: zipfile.ZipInfo) -> None:
         raise Unreadable(f"member {info.filename!r} has two sizes; the archive is damaged, get or save it again")
     packed, size = info.compress_size, info.file_size
     if size > MOST_EXPANSION * packed or size > max(FREE_BYTES, FREE_EXPANSION * packed):
-        raise Unsafe(f"member {info.filename!r} claims to inflate from {packed:,} to {size:,} bytes")
+        raise Unsafe(f"member {info.filename!r} claims to inflate from {packed:,} to {size:,} bytes", "WS446")
 
 
 def _trees(source: Source, archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo]) -> list[Tree]:
@@ -99,7 +116,7 @@ def _trees(source: Source, archive: zipfile.ZipFile, members: dict[str, zipfile.
     missing = [name for name in names if name not in members]
     if missing:
         raise Unreadable(f"is a .keras archive without {missing[0]!r}; get or save it again")
-    return [source.hdf5(_window(source, archive, members[name])) for name in names]
+    return [source.hdf5(_window(source, archive, members[name]), name) for name in names]
 
 
 def _window(source: Source, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Window:

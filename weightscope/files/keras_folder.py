@@ -27,7 +27,7 @@ def read(folder: str) -> Saved:
     source = Source(os.path.join(folder, CONFIG))
     try:
         saved = weights_h5.saved_of(source, _trees(source, folder), "keras folder")
-        saved.path, saved.config = folder, _json(source, CONFIG)
+        saved.path, saved.config, saved.oddities = folder, _json(source, CONFIG), source.oddities
         if os.path.isfile(os.path.join(folder, METADATA)):
             saved.metadata = _json(_opened(source, folder, METADATA), METADATA)
     except BaseException:
@@ -51,7 +51,9 @@ def _trees(source: Source, folder: str) -> list[Tree]:
     names = [WEIGHTS]
     if not os.path.isfile(os.path.join(folder, WEIGHTS)):
         names = shards.names(_bytes(_opened(source, folder, SHARD_MAP), SHARD_MAP), SHARD_MAP)
-    trees = [(name, _opened(source, folder, name).tree) for name in names]
+    found = [(name, _opened(source, folder, name)) for name in names]
+    trees = [(name, part.tree) for name, part in found]
+    source.oddities += [oddity.inside(name) for name, part in found for oddity in part.oddities]
     wrong = next((name for name, tree in trees if tree is None), None)
     if wrong is not None:
         raise Unreadable(f"its {wrong} is not HDF5; get or save it again")

@@ -45,7 +45,9 @@ def read(path: str | os.PathLike[str]) -> Saved:
         try:
             for form in FORMATS:
                 if form.recognises(source):
-                    return form.read(source)
+                    saved = form.read(source)
+                    saved.oddities = source.oddities
+                    return saved
             raise unknown.error_for(source)
         except BaseException:
             source.close()

@@ -6,6 +6,8 @@ from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from weightscope.files.containers import Oddity
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -59,6 +61,8 @@ class Saved:
     ``architecture``     the path of another file that the configuration is from
     ``bind``             legacy formats: what decides where order and names contradict each other, if that was asked for
     ``others``           what else is in the file, and is no array of numbers: name → what it is, in words
+    ``operations``       a SavedModel's: reads the operations of its graph, with the name of the first node of each
+    ``oddities``         what is odd about the file as a container, for ``checking`` to judge
     """
 
     path: str
@@ -76,6 +80,8 @@ class Saved:
     architecture: str | None = None
     bind: str | None = None
     others: dict[str, str] = field(default_factory=dict)
+    oddities: list[Oddity] = field(default_factory=list)
+    operations: Callable[[], dict[str, str]] = field(default=dict, repr=False)
     _names: Callable[[], dict[str, str]] = field(default=dict, repr=False)
     _close: Callable[[], None] = field(default=lambda: None, repr=False)
 

@@ -1,10 +1,12 @@
 """SavedModel folders: a checkpoint, and Keras 2's description of the model beside TensorFlow's graph of it.
 
-The graph, which is a program, is not looked at. Sources: tensorflow/core/protobuf/{saved_model,meta_graph,
-saved_object_graph}.proto, and keras/protobuf/saved_metadata.proto of Keras 2.15.
+The graph, which is a program, is not run: only the names of its operations are read. Sources:
+tensorflow/core/protobuf/{saved_model,meta_graph,saved_object_graph}.proto, tensorflow/core/framework/graph.proto, and
+keras/protobuf/saved_metadata.proto of Keras 2.15.
 """
 
 import os
+from functools import partial
 
 from weightscope.errors import Unreadable
 from weightscope.files import protobuf, tensor_bundle
@@ -22,7 +24,7 @@ def recognises(folder: str) -> bool:
 
 def read(folder: str) -> Saved:
     """What the folder holds. Raises: ``Unreadable``, ``Unsupported``."""
-    saved = Saved(path=folder, format="SavedModel folder")
+    saved = Saved(path=folder, format="SavedModel folder", operations=partial(_operations, folder))
     index = os.path.join(folder, INDEX)
     if os.path.isfile(index):
         source = Source(index)
@@ -67,6 +69,24 @@ def _root_metadata(folder: str) -> str:
         root = protobuf.fields(objects[0]) if objects and not isinstance(objects[0], int) else {}
         return protobuf.text(protobuf.first(protobuf.fields(protobuf.first(root, 4)), 3))
     return ""
+
+
+def _operations(folder: str) -> dict[str, str]:
+    with reading(folder):
+        return operations(_bytes(os.path.join(folder, GRAPH)))
+
+
+def operations(data: bytes | memoryview) -> dict[str, str]:
+    """The operations in the graphs of a SavedModel and in the functions of each, with the first node of each."""
+    found: dict[str, str] = {}
+    for graph in protobuf.submessages(protobuf.fields(data), 2):
+        definition = protobuf.fields(protobuf.first(graph, 2))
+        library = protobuf.fields(protobuf.first(definition, 2))
+        functions = protobuf.submessages(library, 1)
+        for nodes in (protobuf.submessages(definition, 1), *(protobuf.submessages(one, 3) for one in functions)):
+            for node in nodes:
+                found.setdefault(protobuf.text(protobuf.first(node, 2)), protobuf.text(protobuf.first(node, 1)))
+    return found
 
 
 def _bytes(path: str) -> bytes:

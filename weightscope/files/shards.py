@@ -31,6 +31,7 @@ def read(source: Source) -> Saved:
         if shard.tree is None:
             raise Unreadable(f"shard {name!r} is not HDF5; get or save it again")
         trees.append(shard.tree)
+        source.oddities += [oddity.inside(name) for oddity in shard.oddities]
     return weights_h5.saved_of(source, trees, "keras weights h5")
 
 

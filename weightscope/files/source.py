@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from functools import cached_property
 
 from weightscope.errors import Unreadable
+from weightscope.files.containers import Oddity
 from weightscope.files.hdf5 import Tree, superblock
 
 
@@ -63,11 +64,14 @@ class Window(io.RawIOBase):
 class Source:
     """One regular file: its ``path``, its ``length`` in bytes, and the ``head`` to recognise it by.
 
+    ``oddities``: what is odd about what was read of it.
+
     Raises: ``Unreadable`` for what is not there, may not be read, or is a directory, a pipe or a device.
     """
 
     def __init__(self, path: str):
         self.path = path
+        self.oddities: list[Oddity] = []
         self.opened = ExitStack()
         try:
             # A pipe or a device would block or never end: look at what it is before opening it.
@@ -86,10 +90,11 @@ class Source:
             raise Unreadable(f"is incomplete: it would need {offset + length:,} bytes and has {self.length:,}")
         return Window(self.file, offset, length)
 
-    def hdf5(self, window: Window) -> Tree:
-        """The HDF5 file inside ``window``, open until this source is closed."""
+    def hdf5(self, window: Window, name: str = "") -> Tree:
+        """The HDF5 file inside ``window``, open until this source is closed; ``name``: of the member that it is."""
         tree = Tree(window, self.path)
         self.opened.callback(tree.close)
+        self.oddities += [oddity.inside(name) for oddity in tree.oddities]
         return tree
 
     @cached_property

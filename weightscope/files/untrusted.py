@@ -42,7 +42,7 @@ def reading(path: str) -> Iterator[None]:
     try:
         yield
     except WeightscopeError as error:
-        raise type(error)(f"{path}: {error}") from error
+        raise error.under(path) from error
     except BROKEN as error:
         said = (str(error) or type(error).__name__).splitlines()[0]
         raise Unreadable(f"{path}: is damaged or incomplete ({said}); get or save the file again") from error

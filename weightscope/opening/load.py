@@ -41,7 +41,7 @@ def load(path: str | PathLike[str], architecture: str | PathLike[str] | None = N
     except RecursionError:
         raise Unreadable(f"{path}: the layers of its config are nested too deeply") from None
     except WeightscopeError as error:
-        raise type(error)(f"{path}: {error}") from error
+        raise error.under(str(path)) from error
 
 
 def _check_asked(saved, keras_version, bind):

@@ -4,24 +4,19 @@ What a config names, Keras may import, call or open; how much of that it refuses
 in tf_keras. So the config is looked at here, before either of them has it.
 """
 
+from weightscope.checking import hazards
+from weightscope.checking.catalogue import NEEDS_CODE, errors
+from weightscope.checking.configs import PACKAGES, RUNNING_OTHERS, Trust, reads_vocabulary
 from weightscope.errors import Unsafe, Unsupported
 from weightscope.layers.tensorflow.table import function_of
 from weightscope.model.constants import CONSTANTS, holds_code
 from weightscope.model.layer import Unknown
-from weightscope.model.model import Model
 from weightscope.model.user_code import is_of_user
 from weightscope.opening.loose import Loose
-from weightscope.reference.nameable import (
-    COMPILED,
-    PACKAGES,
-    RUNNING_OTHERS,
-    compiled_with,
-    reads_vocabulary,
-    unnameable,
-)
 
 # These packages Keras 3 imports by itself (keras/src/saving/serialization_lib.py, _retrieve_class_or_fn).
 _FOUND = ("keras", "tf_keras", "builtins", *PACKAGES)
+_COMPILED = ("WS411", "WS412")  # hazards that only training meets
 _FOREIGN = RUNNING_OTHERS | {"Lambda"}
 # Parts of tf_keras whose classes do nothing but what a layer needs; and of TensorFlow, whose functions only compute.
 _HARMLESS = {"layers", "engine", "models", "initializers", "regularizers", "constraints", "activations",
@@ -43,23 +38,31 @@ def check(model, reference):
     ``reference``: a ``choosing.Reference``, which says what the user trusts. Unsupported is raised, too, for a class
     that only the user's code can make.
     """
+    found = refuse(model.saved, Trust(bool(reference.custom_objects), reference.functions), reference.ignore_code)
     if isinstance(model, Loose):
         raise Unsupported(f"{model.saved.path}: nothing to verify: {model.refusal()}")
     for layer in model.with_parts():
-        if not isinstance(layer, Model) and holds_code(layer.config):
-            raise Unsafe(f"{model.saved.path}: layer {layer.name!r} holds Python code; it is not handed to Keras")
         of_user = is_of_user(layer) or isinstance(layer, Unknown)
         if of_user and not reference.custom_objects and not _keras_finds(layer.module):
             raise Unsupported(f"{model.saved.path}: layer {layer.name!r}: Keras cannot load class {layer.class_name}"
                               " without your code: --custom-objects FILE")
-    saved, config = model.saved, dict(model.saved.config or {})
-    compiled = [saved.training_config, config.pop(COMPILED, None)]
-    reason = unnameable(config, bool(reference.custom_objects), reference.functions)
-    if reason is None and not reference.ignore_code:
-        reason = compiled_with(compiled)
-        reason = reason and f"{reason}: --ignore-code runs it without"
-    if reason:
-        raise Unsafe(f"{saved.path}: it is not handed to Keras: {reason}")
+    for finding in found:
+        if finding.code == NEEDS_CODE:
+            raise Unsupported(f"{model.saved.path}: {finding.line()}: {finding.remedy}")
+
+
+def refuse(saved, trust=None, ignore_code=False):
+    """Return the findings in a file, a ``Saved``; raise Unsafe for the first one of level error.
+
+    ``ignore_code``: what only training meets is none.
+    """
+    found = hazards.of_saved(saved, trust)
+    bad = [finding for finding in errors(found) if not (ignore_code and finding.code in _COMPILED)]
+    if bad:
+        more = f"; and {len(bad) - 1:,} more, which weightscope scan tells" if len(bad) > 1 else ""
+        raise Unsafe(f"{bad[0].line()}: {bad[0].remedy}; it is not handed to Keras{more}",
+                     bad[0].code).under(saved.path)
+    return found
 
 
 def _keras_finds(module):

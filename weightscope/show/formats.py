@@ -41,6 +41,11 @@ class Terminal:
         from weightscope.show import classes
         classes.one(entry, self._page())
 
+    def findings(self, found):
+        """Write the ``Report`` of a scan."""
+        from weightscope.show import findings
+        findings.report(found, self._page())
+
     def _page(self):
         """Return the page: in colours where ``color`` and the file ask for them.
 
@@ -80,6 +85,10 @@ class Document:
     def layer_class(self, entry):
         """Write all about one layer class."""
         self._module().layer_class(entry, self._file)
+
+    def findings(self, found):
+        """Write the ``Report`` of a scan."""
+        self._module().findings(found, self._file)
 
 
 class Json(Document):

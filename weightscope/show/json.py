@@ -8,6 +8,7 @@ A model (``"report": "inspect"``)::
     file        path, format, keras_version, backend, notes [str], assets [str], others {name: what it is}
     model       name, class_name, inputs [name, shape, dtype], outputs [name, shape], refusal (str or null)
     layers      [layer], those chosen with --layer, else all
+    findings    [finding]: hazards of the file
     ledger      total, claimed, optimizer_state, random_state, unclaimed [path], problems [str], closes
     parameters  total, trainable, non_trainable
 
@@ -39,6 +40,12 @@ A comparison (``"report": "verify"``)::
                 can move it, 0 where that was not asked
     source      kind: born here, came in or grew here; factor, in multiples of what the layer was fed with
 
+A scan (``"report": "scan"``)::
+
+    exit_code, errors, warnings, notes, others: how many files were none of a model
+    files       [path, format, findings [finding]]
+    finding     code, severity, place (in the file, "" for all of it), what, could, remedy
+
 Layer classes (``"report": "layers"``), and one of them (``"report": "layer"``)::
 
     classes, class  name, family, standing, reason (str or null), aliases [str]; of one class also text, formula,
@@ -51,6 +58,7 @@ Layer classes (``"report": "layers"``), and one of them (``"report": "layer"``):
 import json
 import math
 
+from weightscope.checking.catalogue import SEVERITIES
 from weightscope.show.values import statistics
 from weightscope.show.verdict import chosen_rows, summary
 from weightscope.show.wording import axes_of, shape_list, shape_text
@@ -66,6 +74,7 @@ def model(view, file):
         "file": _file(view.saved, view.model.notes),
         "model": _model(view),
         "layers": [_layer(view, block) for block in view.blocks],
+        "findings": [_finding(found) for found in view.findings],
         "ledger": _ledger(view.ledger),
         "parameters": {"total": view.trainable + view.frozen, "trainable": view.trainable,
                        "non_trainable": view.frozen},
@@ -219,6 +228,23 @@ def _gap(found):
             "theirs": found.theirs, "within": found.within, "of_limit": found.of_limit, "ulps": found.ulps,
             "edges": found.edges, "values": found.values, "problem": found.problem, "of_largest": found.of_largest,
             "overflows": found.overflows, "not_finite": found.not_finite}
+
+
+def findings(found, file):
+    """Write the Report of a scan as JSON."""
+    _write(file, {
+        **_opening("scan"),
+        "exit_code": found.exit_code,
+        **{f"{severity}s": found.count(severity) for severity in SEVERITIES},
+        "others": found.others,
+        "files": [{"path": one.path, "format": one.format, "findings": [_finding(each) for each in one.findings]}
+                  for one in found.scanned],
+    })
+
+
+def _finding(found):
+    return {"code": found.code, "severity": found.severity, "place": found.place, "what": found.said,
+            "could": found.could, "remedy": found.remedy}
 
 
 def classes(entries, file):

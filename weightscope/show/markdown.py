@@ -6,6 +6,7 @@ from weightscope.layers.catalogue import PASSES, REPLAYED
 from weightscope.model.names import printable
 from weightscope.show.classes import by_family, sections
 from weightscope.show.columns import ABSENT, LAYER, cells, heads, legend, verdict_text
+from weightscope.show.findings import total
 from weightscope.show.overview import frozen_words, open_sizes
 from weightscope.show.values import array_text, blocks_of_values, statistics
 from weightscope.show.verdict import attention, chosen_rows, chosen_trials, details, headline, trial_texts
@@ -61,7 +62,8 @@ def model(view, file):
     file.write("\n".join(lines) + "\n")
     for line in _weights(view):
         file.write(line + "\n")
-    file.write("\n".join(["", "## Ledger", "", *_ledger(view), ""]))
+    hazards = ["", "## Hazards", "", *table(FINDING, [_finding(found) for found in view.findings])]
+    file.write("\n".join([*(hazards if view.findings else []), "", "## Ledger", "", *_ledger(view), ""]))
 
 
 def _ends(view):
@@ -183,6 +185,19 @@ def _self_test(result, limit):
         numbers, told = trial_texts(trial)
         rows.append((code(trial.path), code(trial.class_name), *map(prose, numbers), "<br>".join(map(prose, told))))
     return table(("layer", "class", "changes", "noticed", "one weight, from", ""), rows, {2, 3})
+
+
+FINDING = ("code", "", "what", "where", "could", "what to do")
+
+
+def findings(found, file):
+    """Write the Report of a scan: the total, and a table with a row a finding."""
+    rows = [(code(one.path), *_finding(each)) for one in found.scanned for each in one.findings]
+    file.write("\n".join([f"**{prose(total(found))}**", "", *(table(("file", *FINDING), rows) if rows else [])]) + "\n")
+
+
+def _finding(found):
+    return (found.code, found.severity, prose(found.said), code(found.place), prose(found.could), prose(found.remedy))
 
 
 def classes(entries, file):

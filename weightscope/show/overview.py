@@ -2,7 +2,9 @@
 
 import re
 from fnmatch import fnmatchcase
+from functools import cached_property
 
+from weightscope.checking import hazards
 from weightscope.model.formula import Activation
 from weightscope.model.input_layer import InputLayer
 from weightscope.model.layer import Layer
@@ -136,6 +138,11 @@ class Overview:
     def saved(self):
         """The file of the model."""
         return self.model.saved
+
+    @cached_property
+    def findings(self):
+        """The hazards of the file, as Findings."""
+        return hazards.of_saved(self.saved)
 
     @property
     def ledger(self):

@@ -8,7 +8,7 @@ import os
 import re
 
 from weightscope.model.names import printable
-from weightscope.show import lines
+from weightscope.show import findings, lines
 from weightscope.show.overview import frozen_words, open_sizes
 from weightscope.show.values import array_text, blocks_of_values, statistics
 from weightscope.show.wording import (
@@ -78,6 +78,7 @@ def model(view, page):
     else:
         _in_full(view, page)
     page.line()
+    findings.of_model(view.findings, page)
     _ledger(page, view)
 
 

@@ -1,0 +1,240 @@
+"""What a config may name: Keras' own classes, and its functions that only compute. All else is a finding.
+
+Keras imports and calls what a config names. Its safe mode stops marshalled code alone, and how far it goes besides is
+another matter in each version; so a config is looked at here, object by object, wherever it stands: in a layer's
+settings, beside its inputs, in what it was compiled with. Source: ``deserialize_keras_object`` in
+``keras/src/saving/serialization_lib.py``.
+"""
+
+import builtins
+import re
+import sys
+
+from weightscope.checking import graphs
+from weightscope.checking.catalogue import NEEDS_CODE, Finding
+from weightscope.kernels.activations import ACTIVATIONS
+from weightscope.layers.families import bring_all
+from weightscope.model.constants import CONSTANTS, TENSOR, holds_code
+from weightscope.model.excused import EXCUSED, FOREIGN
+from weightscope.model.registry import known_operations
+
+# Packages whose classes Keras finds by itself, and the parts of Keras whose classes do only what a model needs.
+KERAS = ("keras", "tf_keras", "keras_core", "tensorflow")
+PACKAGES = ("keras_hub", "keras_cv", "keras_nlp")
+_HOMES = {"layers", "engine", "models", "ops", "initializers", "regularizers", "constraints", "activations", "random",
+          "dtype_policies", "mixed_precision", "quantizers", "utils", "losses", "metrics", "optimizers"}
+_CLASS = re.compile(r"_?[A-Z]\w*")
+_FUNCTION = re.compile(r"[a-z]\w*")
+_READS_FILES = re.compile(r"Tokenizer|Preprocessor|Converter")  # of the packages: they open what their settings name
+# Layers around something that is not in the file, and nodes of tf_keras that call whatever they name.
+RUNNING_OTHERS = {name for name, (_, kind, _) in EXCUSED.items() if kind == FOREIGN} | {
+    "KerasLayer", "ClassMethod", "InstanceMethod", "InstanceProperty"}
+COMPILED = "compile_config"
+_HOLDING_LAYERS = {"layers", "cells", "layer", "cell", "forward_layer", "backward_layer"}
+_LAMBDA_FUNCTIONS = ("function", "mask", "output_shape")
+
+
+class Trust:
+    """What a user trusts: ``own``, whether his code answers for what is not Keras'; ``functions``, by their names.
+
+    A name has its module or has none.
+    """
+
+    def __init__(self, own=False, functions=()):
+        self.own, self.functions = own, functions
+
+
+def of_config(config, source="", trust=None):
+    """Yield the findings in a model's config; ``source``: where it stands in the file.
+
+    What the model itself was compiled with, which nobody here asks Keras for, may name what it likes but Python's own;
+    models inside it are compiled as they are loaded.
+    """
+    trust = trust or Trust()
+    if not isinstance(config, dict):
+        return
+    inner = {key: value for key, value in config.items() if key != COMPILED}
+    theirs = Trust(True, trust.functions)
+    yield from _walk(inner, _Place(source), "", lambda value, place: _of_object(value, place, trust),
+                     lambda value, place: _of_object(value, place, theirs))
+    yield from of_compiled(config.get(COMPILED), _Place(source, COMPILED))
+
+
+def of_compiled(compiled, source):
+    """Yield the findings in what a model was compiled with; ``source``: where that stands in the file."""
+    place = source if isinstance(source, _Place) else _Place(source)
+    yield from _walk(compiled, place, "the model ", lambda value, _: _of_training(value))
+
+
+class _Place:
+    """A place in a JSON document: written only where something was found there."""
+
+    __slots__ = ("above", "key")
+
+    def __init__(self, above, key=None):
+        self.above, self.key = above, key
+
+    @property
+    def holds_layers(self):
+        """Whether what stands here is a layer: the whole, or in a setting that takes layers."""
+        key = self.above.key if isinstance(self.key, int) and isinstance(self.above, _Place) else self.key
+        return key is None or key in _HOLDING_LAYERS
+
+    def __str__(self):
+        keys, place = [], self
+        while isinstance(place, _Place):
+            keys.append(place.key)
+            place = place.above
+        text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in reversed(keys) if key is not None)
+        return " ".join(filter(None, (place, text.lstrip("."))))
+
+
+def _walk(value, place, owner, found_in, in_own=None):
+    """Yield what ``found_in`` says of a config and of all objects in it, each with its place and with whose it is.
+
+    ``in_own``: what is said of objects in a layer of somebody's own, whose code answers for them.
+    """
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            if isinstance(item, (dict, list)):
+                yield from _walk(item, _Place(place, index), owner, found_in, in_own)
+    elif isinstance(value, dict):
+        owner = _owner(value, owner)
+        found = found_in(value, place)
+        if found:
+            code, said, *name = found
+            yield Finding(code, str(place), f"{owner}{said}", *name)
+            found_in = in_own if code == NEEDS_CODE else found_in
+        for key, item in value.items():
+            if isinstance(item, (dict, list)):
+                below = _of_inner_training(found_in) if key == COMPILED and "class_name" in value else found_in
+                yield from _walk(item, _Place(place, key), owner, below, in_own)
+
+
+def _owner(value, owner):
+    inner = value.get("config") if "class_name" in value else None
+    name = inner.get("name") if isinstance(inner, dict) else None
+    kind = value["class_name"] if isinstance(name, str) else None
+    is_layer = isinstance(kind, str) and kind != "function" and "Policy" not in kind and not kind.startswith("__")
+    return f"layer {name!r} " if is_layer else owner
+
+
+def _of_inner_training(found_in):
+    """Return what finds in the compile_config of a model inside another one what it would find anywhere else."""
+    def found(value, place):
+        plain = found_in(value, place)
+        code = plain and {"WS401": "WS411"}.get(plain[0], "WS412")
+        return plain and (code, f"was compiled as a model inside this one, and {plain[1]}")
+
+    return found
+
+
+def _of_object(value, place, trust):
+    """Return (code, what is said of it, a name) of an object of a config, or None where it is harmless."""
+    kind = value.get("class_name")
+    old = sorted(key for key, word in value.items() if key.endswith("_type") and word == "lambda")
+    if old:
+        return "WS401", f"holds Python code in its {old[0].removesuffix('_type')}"
+    if not isinstance(kind, str) or kind in (TENSOR, *CONSTANTS):
+        return None
+    if kind == "__lambda__":
+        return "WS401", "holds Python code"
+    if kind.startswith("__"):
+        return "WS407", f"asks for {kind}, which makes objects of any class"
+    module, inner = value.get("module"), value.get("config")
+    if kind == "function":
+        return _of_function(inner, module, trust)
+    if kind in RUNNING_OTHERS:
+        return "WS406", f"asks for a {kind}, which runs what is not in the file"
+    if not isinstance(inner, dict):
+        return _of_class(value, place, trust)
+    if reads_vocabulary(inner):
+        return "WS408", f"takes its vocabulary from another file, {inner['vocabulary']!r}"
+    return (_of_lambda(kind, inner, trust) or graphs.reaching_out(kind, inner)
+            or _of_class(value, place, trust))
+
+
+def reads_vocabulary(settings):
+    """Tell whether settings ask for a vocabulary in another file."""
+    return isinstance(settings, dict) and isinstance(settings.get("vocabulary"), str)
+
+
+def _of_lambda(kind, settings, trust):
+    """Return what is to be said of a function that a Lambda of Keras 1 or 2 names."""
+    for key in _LAMBDA_FUNCTIONS if kind == "Lambda" else ():
+        if isinstance(settings.get(key), str) and settings.get(f"{key}_type") == "function":
+            return _of_function(settings[key], settings.get("module" if key == "function" else f"{key}_module"), trust)
+    return None
+
+
+def _of_function(name, module, trust):
+    if not isinstance(name, str):
+        return "WS402", "names no function where one is asked for", "NAME"
+    named = name if module in (None, "builtins") else f"{module}.{name}"
+    allowed = name in trust.functions or named in trust.functions or (trust.own and not _is_of_python(name, module))
+    if allowed or _computes(name, module):
+        return None
+    return "WS402", f"names the function {named}, which Keras would call", named
+
+
+def _computes(name, module):
+    """Tell whether a function is one of Keras' that only compute: an activation, or one of ``keras.ops``."""
+    if module is not None and not isinstance(module, str):
+        return False
+    words = (module or "builtins").replace(".src", "").split(".")
+    if words in (["builtins"], ["keras"]) or words[:2] == ["keras", "activations"]:
+        return name in ACTIVATIONS or (words == ["builtins"] and _is_operation(name))
+    return words[:2] == ["keras", "ops"] and _is_operation(name)
+
+
+def _is_operation(name):
+    if not _FUNCTION.fullmatch(name):
+        return False
+    bring_all()
+    return any(name.replace("_", "") == known for _, known in known_operations())
+
+
+def _of_class(value, place, trust):
+    kind, module, registered = value["class_name"], value.get("module"), value.get("registered_name")
+    is_class = _CLASS.fullmatch(kind.rpartition(">")[2])
+    of_python = _is_of_python(kind, module)
+    if trust.own and not of_python:
+        return None
+    words = [word for word in str(module or "").split(".") if word not in ("src", "python", "keras_api", "_v2", "api")]
+    of_keras = words[:1] != [""] and words[0] in KERAS and (
+        len(words) == 1 or words[1] in _HOMES or words[1] == "keras")
+    if of_python or not (of_keras or words[0] in ("", "builtins", *PACKAGES)):
+        own_layer = is_class and not of_python and words[0] not in KERAS and place.holds_layers
+        return NEEDS_CODE if own_layer else "WS403", f"asks for {kind} of the module {module}"
+    if not is_class:
+        return "WS403", f"asks for {kind!r}, which is the name of no class of Keras"
+    if words[0] in PACKAGES and _READS_FILES.search(kind):
+        return "WS406", f"asks for a {kind}, which opens what its settings name"
+    if of_keras and isinstance(registered, str) and registered and registered.rpartition(">")[2] != kind:
+        return "WS405", f"asks for {kind} under the name of {registered!r}"
+    return None
+
+
+def _of_training(value):
+    """Return what is to be said of an object that a model was compiled with: code, Python's own, or somebody's."""
+    if holds_code({key: item for key, item in value.items() if not isinstance(item, (dict, list))}):
+        return "WS411", "was compiled with Python code"
+    kind, module = value.get("class_name"), value.get("module")
+    name = value.get("config") if kind == "function" else kind
+    if not isinstance(kind, str) or not isinstance(name, str) or _computes(name, module):
+        return None
+    if _is_of_python(name, module):
+        return "WS412", f"was compiled with {module}.{name}, which belongs to Python and computes no loss"
+    if isinstance(module, str) and module.split(".")[0] not in (*KERAS, *PACKAGES, "builtins"):
+        return "WS413", f"was compiled with {module}.{name}"
+    return None
+
+
+def _is_of_python(name, module):
+    if module in (None, "builtins"):
+        return hasattr(builtins, name) and _is_risky(name)
+    return str(module).split(".")[0] in sys.stdlib_module_names
+
+
+def _is_risky(name):
+    return name not in ("abs", "max", "min", "sum", "pow", "round", "all", "any")
