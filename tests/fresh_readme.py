@@ -1,7 +1,8 @@
 """Keeps what the READMEs and the pages of ``docs/`` show true: below each ``$ weightscope …`` stands what it prints.
 
 So is what stands between ``<!-- weightscope … -->`` and ``<!-- end -->``: tables that Markdown shows as such; and
-between ``<!-- meanings -->`` and its end: the table that ``weightscope.reference.meanings`` is.
+between ``<!-- meanings -->``, ``<!-- hazards -->`` and their ends: the tables that ``weightscope.reference.meanings``
+and ``weightscope.checking.catalogue`` are.
 
 ``python tests/fresh_readme.py`` writes them anew; ``test_readme.py`` fails where they are stale.
 """
@@ -15,6 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from weightscope.checking.catalogue import HAZARDS
 from weightscope.reference.choosing import NAMES
 from weightscope.reference.meanings import MEANINGS
 from weightscope.show.markdown import table
@@ -24,6 +26,7 @@ DOCS = ROOT / "docs"
 PAGES = (ROOT / "README.md", ROOT / "sample_models" / "README.md", *sorted(DOCS.glob("*.md")))
 BLOCK = re.compile(r"```console\n(\$ .*?)```", re.DOTALL)
 TABLE = re.compile(r"<!-- (weightscope .*?) -->\n.*?<!-- end -->", re.DOTALL)
+LISTED = re.compile(r"<!-- hazards -->\n.*?<!-- end -->", re.DOTALL)
 MEANT = re.compile(r"<!-- meanings -->\n.*?<!-- end -->", re.DOTALL)
 
 
@@ -53,6 +56,13 @@ def meanings():
     return "\n".join(["<!-- meanings -->", *lines, "<!-- end -->"])
 
 
+def hazards():
+    """Return the catalogue of hazards, as a table."""
+    rows = [(hazard.code, hazard.severity, hazard.title, hazard.could, hazard.remedy.format(name="NAME"))
+            for hazard in HAZARDS.values()]
+    return "\n".join(["<!-- hazards -->", *table(("code", "", "what", "could", "what to do"), rows), "<!-- end -->"])
+
+
 def fresh(text):
     """Return a README's text with the output of every command as it is now."""
     def block(match):
@@ -62,6 +72,7 @@ def fresh(text):
     def listed(match):
         return f"<!-- {match[1]} -->\n{printed(match[1])}<!-- end -->"
 
+    text = LISTED.sub(lambda _: hazards(), text)
     return MEANT.sub(lambda _: meanings(), TABLE.sub(listed, BLOCK.sub(block, text)))
 
 

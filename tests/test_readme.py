@@ -8,7 +8,7 @@ import subprocess
 
 import numpy as np
 import pytest
-from fresh_readme import BLOCK, DOCS, MEANT, PAGES, ROOT, TABLE, commands, fresh, meanings
+from fresh_readme import BLOCK, DOCS, LISTED, MEANT, PAGES, ROOT, TABLE, commands, fresh, hazards, meanings
 from ready_children import READY
 
 import weightscope
@@ -51,6 +51,11 @@ def test_shown_output_is_fresh(path, monkeypatch):
 def test_what_a_referee_takes_otherwise_is_listed():
     found, = MEANT.findall((DOCS / "files.md").read_text())
     assert found == meanings()
+
+
+def test_every_hazard_is_listed():
+    found, = LISTED.findall((DOCS / "security.md").read_text())
+    assert found == hazards()
 
 
 @pages(r"```python\n")

@@ -88,6 +88,7 @@ HAZARDS = [
                                                   "module": "my_package"}}, "WS402", "my_package.run_it", ""),
     (dense(inbound_nodes=[{"args": [function("normalize", "keras.utils")], "kwargs": {}}]), "WS402",
      "keras.utils.normalize", ".config.inbound_nodes[0].args[0]"),
+    (dense(name="../d"), "WS410", "another folder", ""),
     (dense(arguments={"compile_config": function("run_it")}), "WS402", "run_it", ".config.arguments.compile_config"),
     ({**DENSE, "compile_config": {"loss": function("own_loss", "my_package")}}, "WS412", "my_package.own_loss",
      ".compile_config.loss"),
@@ -107,7 +108,7 @@ def test_what_reaches_out_is_said_with_its_place(layer, code, said, place):
     found, *others = findings(layer)
     assert (found.code, found.place) == (code, f"config.json config.layers[0]{place}")
     assert said in found.said and not others
-    assert found.said.startswith("layer 'd' ") or "name" not in layer["config"]
+    assert found.said.startswith(("layer 'd' ", "layer '../d' ")) or "name" not in layer["config"]
 
 
 @pytest.mark.parametrize(("function_of", "code"), [

@@ -46,6 +46,8 @@ HAZARDS = {hazard.code: hazard for hazard in (
            "give the layer its words as a list, and save the model as .keras"),
     Hazard("WS409", ERROR, "a call of TensorFlow that is no arithmetic", "read or write files, load a library or call"
            " Python", "rebuild the model with layers of Keras"),
+    Hazard("WS410", ERROR, "a layer's name that leads to another folder", "make Keras write the layer's files there",
+           "rename the layer"),
     Hazard("WS411", ERROR, "Python code that a model was compiled with", _ANY_CODE, _WITHOUT),
     Hazard("WS412", ERROR, "something else than a loss, a metric or an optimizer that a model was compiled with",
            "import a module, and call whatever function of it the file names", _WITHOUT),

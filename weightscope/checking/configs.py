@@ -26,6 +26,7 @@ _HOMES = {"layers", "engine", "models", "ops", "initializers", "regularizers", "
 _CLASS = re.compile(r"_?[A-Z]\w*")
 _FUNCTION = re.compile(r"[a-z]\w*")
 _READS_FILES = re.compile(r"Tokenizer|Preprocessor|Converter")  # of the packages: they open what their settings name
+_LEADS_OUT = re.compile(r"^[/\\]|(^|[/\\])\.\.([/\\]|$)")
 # Layers around something that is not in the file, and nodes of tf_keras that call whatever they name.
 RUNNING_OTHERS = {name for name, (_, kind, _) in EXCUSED.items() if kind == FOREIGN} | {
     "KerasLayer", "ClassMethod", "InstanceMethod", "InstanceProperty"}
@@ -148,6 +149,8 @@ def _of_object(value, place, trust):
         return "WS406", f"asks for a {kind}, which runs what is not in the file"
     if not isinstance(inner, dict):
         return _of_class(value, place, trust)
+    if isinstance(inner.get("name"), str) and _LEADS_OUT.search(inner["name"]):
+        return "WS410", "has a name that leads to another folder"
     if reads_vocabulary(inner):
         return "WS408", f"takes its vocabulary from another file, {inner['vocabulary']!r}"
     return (_of_lambda(kind, inner, trust) or graphs.reaching_out(kind, inner)
