@@ -1,5 +1,7 @@
 """Configs in the words of the newest Keras 3. One file a dialect; the graph of calls is common to Keras 1 and 2."""
 
+from operator import is_
+
 from weightscope.dialects import graph, keras1, keras2, keras3
 
 
@@ -27,12 +29,15 @@ def _rules(keras_version, config):
 
 def _translated(value, rules, backend, notes):
     if isinstance(value, list):
-        return [_translated(item, rules, backend, notes) for item in value]
+        items = [_translated(item, rules, backend, notes) for item in value]
+        return value if all(map(is_, items, value)) else items  # a copy of all would double what a config takes
     if not isinstance(value, dict):
         return value
     if not (isinstance(value.get("class_name"), str) and isinstance(value.get("config"), (dict, list))):
-        return {key: _translated(item, rules, backend, notes) for key, item in value.items()}
-    found = {**value, "config": _translated(value["config"], rules, backend, notes)}
+        items = {key: _translated(item, rules, backend, notes) for key, item in value.items()}
+        return value if all(map(is_, items.values(), value.values())) else items
+    config = _translated(value["config"], rules, backend, notes)
+    found = value if config is value["config"] else {**value, "config": config}
     for read_layer in rules:
         found = read_layer(found, backend, notes)
     return graph.model(found, notes)

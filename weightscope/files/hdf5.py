@@ -21,6 +21,7 @@ from weightscope.files.untrusted import MOST_EXPANSION, decoded, reading
 SIGNATURE = containers.HDF5_SIGNATURE
 LONGEST_PATH = 4096
 MOST_TEXT = 1 << 30
+LEAST_CACHE, MOST_CACHE = 1 << 20, 16 << 20
 # What a link may be besides plain, and the code of the hazard.
 LINKS = {h5l.TYPE_SOFT: ("a soft link", "WS442"), h5l.TYPE_EXTERNAL: ("a link to another file", "WS441")}
 
@@ -60,6 +61,7 @@ class Tree:
         self._raw: dict[str, bytes] = {}
         self._largest_text = Heaps(window, self.base).largest_text
         self.file = h5py.File(window, "r")
+        _keep_little(self.file, self.length)
         try:
             self._walk()
         except BaseException:
@@ -177,6 +179,17 @@ class Tree:
         if path and path not in self.groups:
             raise Unreadable(f"lists a group {path!r} that is not in it; get or save the file again")
         return h5g.open(self.file.id, self._raw.get(path, b"/"))
+
+
+def _keep_little(file: h5py.File, length: int) -> None:
+    """Bound what libhdf5 remembers of a file: unpacked, that takes several times as many bytes as it counts.
+
+    The names of one group are one piece, which has to stay: in the largest groups they are a hundredth of the file.
+    """
+    config = file.id.get_mdc_config()
+    config.set_initial_size, config.incr_mode, config.flash_incr_mode, config.decr_mode = True, 0, 0, 0
+    config.initial_size = config.min_size = config.max_size = min(max(LEAST_CACHE, length // 32), MOST_CACHE)
+    file.id.set_mdc_config(config)
 
 
 def _child(path: str, name: bytes, link: int) -> str:

@@ -91,7 +91,8 @@ def _base_and_number(name: str) -> tuple[str, int]:
 
 def _counted_as_keras_3(path: str, ranks: dict[str, str]) -> str:
     parts = path.split("/")
-    renamed = [ranks.get("/".join(parts[: at + 1]), part) for at, part in enumerate(parts)]
+    renamed = [ranks.get("/".join(parts[: at + 1]), part) if at and parts[at - 1] == OLD_LAYERS else part
+               for at, part in enumerate(parts)]
     return "/".join(LAYERS if part == OLD_LAYERS else part for part in renamed)
 
 

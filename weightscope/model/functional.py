@@ -41,9 +41,10 @@ class Functional(Model):
         return tuple(args), kwargs
 
     def _ends(self, key, leaf):
+        # Keras counts the calls of a Functional from 1 here, and only here (Functional.get_config).
+        counted = {layer.name for layer in self.layers if isinstance(layer, Functional)}
+
         def end(history):
-            # Keras counts the calls of a Functional from 1 here, and only here (Functional.get_config).
-            counted = [layer.name for layer in self.layers if isinstance(layer, Functional)]
             return leaf(ref_from([history[0], history[1] - (history[0] in counted), history[2]]))
 
         found = ends_structure(self.config.get(key), end)

@@ -48,8 +48,11 @@ class Model(Walks, Shapes, Layer):
         self.parts = {layer.name: layer for layer in self.layers}
         refs = [ref for node in self.nodes for ref in node.refs] + flatten(self.outputs)
         self._readers = Counter(ref.node for ref in refs)
+        read = {}
+        for ref in refs:
+            read[ref.node] = max(read.get(ref.node, 0), ref.index + 1)
         for node in self.nodes:
-            node.outputs_read = 1 + max((ref.index for ref in refs if ref.node == node.path), default=-1)
+            node.outputs_read = read.get(node.path, 0)
         self._in_turn = self._as_keras_runs_them()
 
     def _as_keras_runs_them(self):
@@ -112,7 +115,8 @@ class Model(Walks, Shapes, Layer):
 
     def inside(self) -> dict[str, Layer]:
         """Return ``{name: layer}``: the inputs, the layers, and the calls by which a layer is met again."""
-        entries = {layer.name: layer for layer in self.input_layers if layer not in self.layers}
+        own = set(self.layers)
+        entries = {layer.name: layer for layer in self.input_layers if layer not in own}
         return {**entries, **self.parts, **{node.path: node.layer for node in self.nodes}}
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:

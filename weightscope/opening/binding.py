@@ -53,18 +53,22 @@ def _is_random_state(path):
 # Keras 3: the path tells.
 
 def _folders_of(paths):
-    """Return the set of all groups above some arrays."""
-    found = set()
+    """Return ``{group: paths of what is in it}`` of all groups above some arrays."""
+    found = {}
     for path in paths:
-        while (path := path.rpartition("/")[0]) and path not in found:
-            found.add(path)
+        is_new = True
+        while is_new and path:
+            folder = path.rpartition("/")[0]
+            is_new = folder not in found
+            found.setdefault(folder, []).append(path)
+            path = folder
     return found
 
 
 def _bind_folder(layer, folder, free, folders):
     """Bind ``layer`` to the group ``folder``: ``vars/0``, ``vars/1``, … and a group for each part."""
     if isinstance(layer, Unknown):
-        _claim_all(layer, folder, free)
+        _claim_all(layer, folder, free, folders)
         return
     if type(layer).learn is not Layer.learn:
         kept = {path.rpartition("/")[2]: free[path] for path in _numbered(_join(folder, "vars"), free)}
@@ -130,9 +134,21 @@ def _join(*names):
     return "/".join(name for name in names if name)
 
 
-def _claim_all(layer, folder, free):
-    for path in [path for path in free if path.startswith(folder + "/") and not _is_random_state(path)]:
-        claim(layer, path.removeprefix(folder + "/"), path, free)
+def _claim_all(layer, folder, free, folders):
+    for path in _below(folder, folders):
+        if path in free and not _is_random_state(path):
+            claim(layer, path.removeprefix(folder + "/"), path, free)
+
+
+def _below(folder, folders):
+    """Yield the paths of all arrays in a folder, and in those inside it."""
+    waiting = [folder]
+    while waiting:
+        path = waiting.pop()
+        if path in folders:
+            waiting += reversed(folders[path])
+        else:
+            yield path
 
 
 # Checkpoints: the attributes of the objects tell.

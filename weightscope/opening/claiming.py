@@ -1,5 +1,7 @@
 """What binding is made of: a weight takes its array off the list of those that are free."""
 
+from collections import Counter
+
 from weightscope.model.layer import Unknown, Weight
 
 
@@ -21,8 +23,9 @@ def claim_raw(layer, paths, free):
     """Give a layer the arrays of its group as the file names them, for want of a better word."""
     layer.weights, layer.parts = {}, {}
     leaves = [leaf_name(path) for path in paths]
+    counts = Counter(leaves)
     for leaf, path in zip(leaves, paths):
-        claim(layer, leaf if leaves.count(leaf) == 1 else path, path, free)
+        claim(layer, leaf if counts[leaf] == 1 else path, path, free)
     if not isinstance(layer, Unknown):
         layer.config = {**layer.config, "not_replayable": "its weights are kept in a layout that is not known"}
 

@@ -48,9 +48,12 @@ def _parted(model, paths, ordered):
 
 def _learn(layer, paths, arrays):
     """Let a layer, and all inside it, learn from the arrays under their names; return whether anything is new."""
-    new = []
+    new, with_word = [], {}
+    for path in paths:
+        for word in dict.fromkeys(path.split("/")):
+            with_word.setdefault(word, []).append(path)
     for part in layer.with_parts():
-        own = paths if part is layer and not layer.parts else [path for path in paths if part.name in path.split("/")]
+        own = paths if part is layer and not layer.parts else with_word.get(part.name, [])
         new.append(part.learn({leaf_name(path): arrays[path] for path in own}))
     return any(new)
 

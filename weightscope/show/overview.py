@@ -219,7 +219,8 @@ def _fits(block, pattern):
 
 def _blocks(model, shapes, prefix, trains):
     calls = _calls(model, shapes, prefix)
-    implicit = [layer for layer in model.input_layers if layer not in model.layers]
+    own = set(model.layers)
+    implicit = [layer for layer in model.input_layers if layer not in own]
     blocks = []
     for layer in [*implicit, *model.layers]:
         block = _block(layer, prefix + layer.name, trains, calls.get(layer, []), shapes)
