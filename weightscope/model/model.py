@@ -48,7 +48,7 @@ class Model(Walks, Shapes, Layer):
         self.parts = {layer.name: layer for layer in self.layers}
         refs = [ref for node in self.nodes for ref in node.refs] + flatten(self.outputs)
         self._readers = Counter(ref.node for ref in refs)
-        read = {}
+        read: dict[str, int] = {}
         for ref in refs:
             read[ref.node] = max(read.get(ref.node, 0), ref.index + 1)
         for node in self.nodes:
