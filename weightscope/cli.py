@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 import traceback
+import warnings
 
 import click
 
@@ -103,6 +104,8 @@ for command in (inspect.command, predict.command, verify.command, record.command
 
 def run():
     """Run the command line and leave at once: taking down what ends anyway would be a tenth of inspect's time."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # what is wrong with a file is said; lines of source are for who asks with -W
     try:
         main(prog_name="weightscope")
     except SystemExit as end:

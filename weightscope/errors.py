@@ -24,7 +24,9 @@ class WeightscopeError(Exception):
     exit_code = 70
 
     def under(self, path: str) -> WeightscopeError:
-        """Return the same error, its message beginning with the path of a file."""
+        """Return the same error, its message beginning with the path of a file, if it does not do so already."""
+        if str(self).startswith(f"{path}: "):
+            return self
         found = copy(self)
         found.args = (f"{path}: {self}",)
         return found

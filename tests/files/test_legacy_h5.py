@@ -130,7 +130,6 @@ def test_hdf5_named_keras_and_behind_a_user_block(tmp_path):
     [
         (lambda g: g.attrs.update(layer_names=["dense_1", "dense_1"]), "'dense_1' twice"),
         (lambda g: g.attrs.update(layer_names=["gone"]), "'model_weights/gone' that is not in it"),
-        (lambda g: g["dense_1"].attrs.update(weight_names=["W"]), "'model_weights/dense_1/W' that is not in the file"),
         (lambda g: g["dense_1"].attrs.update(weight_names=["dense_1_b:0"] * 2), "lists an array twice"),
         (lambda g: g.attrs.update(layer_names=[1, 2]), "'layer_names' is no text"),
         (lambda g: g.file.attrs.update(model_config="{"), "model_config is not valid JSON"),
@@ -149,6 +148,16 @@ def test_lists_and_configurations_that_cannot_be(tmp_path, change, message):
         read(path)
     assert str(caught.value).startswith(f"{path}: ") and message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_list_that_names_what_is_not_there(tmp_path):
+    path = tmp_path / "m.h5"
+    keras_1_file(path)
+    with h5py.File(path, "a") as file:
+        file["model_weights/dense_1"].attrs.update(weight_names=["W", "dense_1_b:0"])
+    with read(path) as saved:
+        assert saved.order["dense_1"] == ["model_weights/dense_1/dense_1_b:0"]
+        assert saved.missing == {"dense_1": ["model_weights/dense_1/W"]}
 
 
 def test_names_that_are_not_utf_8(tmp_path):

@@ -24,14 +24,20 @@ def command(model, reading, chosen, stats, values, full, layout, color, output):
 
     MODEL is a .keras, .h5, .hdf5 or .weights.h5 file. No code of it runs, and Keras is not needed. At the end stands
     where each array of the file went: to a layer, to the optimizer, or to nobody.
+
+    Exit status: 1 where a weight is missing, not what the model says of it, or not finite.
     """
+    from weightscope.files.untrusted import about
     from weightscope.opening.load import load
     from weightscope.show.overview import Overview
 
     view = Overview(load(model, **reading), stats, values, full)
     _choose(view, chosen)
-    with options.report(output, layout, color) as report:
-        report.model(view)
+    with about(model):
+        view.look_at_values()
+        with options.report(output, layout, color) as report:
+            report.model(view)
+    raise SystemExit(1 if view.problems else 0)
 
 
 def _choose(view, patterns):

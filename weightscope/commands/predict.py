@@ -16,9 +16,10 @@ from weightscope.model.names import did_you_mean, is_named, printable
               help="What every layer gives; with -o FILE.npz a record for verify --reference FILE.npz.")
 @to_file("Save what is computed: .npy for one array, .npz for several. Without it they are printed.")
 @options.batch_size
+@click.option("--allow-nonfinite", is_flag=True, help="Compute with weights that hold NaN or infinities, too.")
 @options.reading
 @options.own_layers
-def command(model, reading, inputs, chosen, all_layers, output, batch_size):
+def command(model, reading, inputs, chosen, all_layers, output, batch_size, allow_nonfinite):
     """Run the saved MODEL on --input in NumPy, without Keras, and save or print what predict returns.
 
     A file of an old Keras means what its own version meant; notes on stderr
@@ -26,6 +27,7 @@ def command(model, reading, inputs, chosen, all_layers, output, batch_size):
 
     The arrays of an .npz are taken by the names of the model's inputs, or else in their order.
     """
+    from weightscope.files.untrusted import about
     from weightscope.opening.load import load
     from weightscope.replaying import inputs as given
     from weightscope.replaying.samples import contradiction
@@ -34,12 +36,14 @@ def command(model, reading, inputs, chosen, all_layers, output, batch_size):
     paths = _paths(opened, chosen)
     _check_name(output, all_layers or len(paths) > 1)
     arrays, description = given.for_model(opened, inputs)
-    if all_layers or paths:
-        kept = _of_layers(opened, arrays, batch_size, None if all_layers else paths)
-        named = {name.partition("/")[2]: array for name, array in kept.items() if name.startswith("layers/")}
-    else:
-        named = _outputs(opened, arrays, batch_size)
-        kept = {name.replace("/", "_"): array for name, array in named.items()}
+    with about(model):
+        _check_finite(opened, allow_nonfinite)
+        if all_layers or paths:
+            kept = _of_layers(opened, arrays, batch_size, None if all_layers else paths)
+            named = {name.partition("/")[2]: array for name, array in kept.items() if name.startswith("layers/")}
+        else:
+            named = _outputs(opened, arrays, batch_size)
+            kept = {name.replace("/", "_"): array for name, array in named.items()}
     if output is None:
         _print(named)
     else:
@@ -47,6 +51,18 @@ def command(model, reading, inputs, chosen, all_layers, output, batch_size):
     told = ", ".join(f"{printable(name)} {value.shape} {value.dtype}" for name, value in named.items())
     click.echo(f"{printable(description)} → {told}" + (f" in {output}" if output else ""), err=True)
     options.say_notes([*opened.notes, *filter(None, [contradiction(opened, batch_size)])])
+
+
+def _check_finite(model, allowed):
+    """End with status 1 where a weight holds NaN or infinities, unless that is ``allowed``."""
+    from weightscope.show.not_finite import weights_text
+    from weightscope.verdict.finite import of_weights
+
+    found = [] if allowed else of_weights(model)
+    if found:
+        click.echo(f"weightscope: {printable(model.saved.path)}: not finite: {weights_text(found)};"
+                   " --allow-nonfinite computes with them", err=True)
+        raise SystemExit(1)
 
 
 def _paths(model, chosen):

@@ -22,10 +22,11 @@ def recognises(source: Source) -> bool:
 
 
 def read(source: Source) -> Saved:
-    """What the file holds. Raises: ``Unreadable`` if its lists name what is not there."""
+    """What the file holds. Raises: ``Unreadable`` if its lists name groups that are not there, or a thing twice."""
     tree = source.tree
     assert tree is not None
     group = _weights_group(tree)
+    listed = {} if group is None else _order(tree, group)
     config, training = tree.text("", "model_config"), tree.text("", "training_config")
     return Saved(
         path=source.path,
@@ -34,7 +35,9 @@ def read(source: Source) -> Saved:
         backend=_stated(tree, group, "backend"),
         config=None if config is None else parsed_json(config, "model_config"),
         arrays=tree.arrays,
-        order={} if group is None else _order(tree, group),
+        order={layer: [path for path in paths if path in tree.arrays] for layer, paths in listed.items()},
+        missing={layer: absent for layer, paths in listed.items()
+                 if (absent := [path for path in paths if path not in tree.arrays])},
         optimizer=frozenset(path for path in tree.arrays if path.startswith(f"{OPTIMIZER}/")),
         training_config=None if training is None else parsed_json(training, "training_config"),
         others=tree.others,
@@ -58,7 +61,7 @@ def _stated(tree: Tree, group: str | None, name: str) -> str | None:
 
 
 def _order(tree: Tree, group: str) -> dict[str, list[str]]:
-    """For each layer the paths of its arrays, in the order in which its ``weight_names`` lists them."""
+    """For each layer the paths that its ``weight_names`` lists, in this order, whatever is there."""
     order: dict[str, list[str]] = {}
     for layer in tree.texts(group, "layer_names") or []:
         if layer in order:
@@ -74,8 +77,6 @@ def _paths(tree: Tree, group: str, layer: str) -> list[str]:
     paths = []
     for name in tree.texts(_path(group, layer), "weight_names") or []:
         path = _path(group, layer, name)
-        if path not in tree.arrays:
-            raise Unreadable(f"layer {layer!r} lists an array {path!r} that is not in the file; get or save it again")
         paths.append(path)
     if len(set(paths)) < len(paths):
         raise Unreadable(f"layer {layer!r} lists an array twice; save the model again")

@@ -52,6 +52,7 @@ class Saved:
     ``arrays``           every array of numbers in the file, by path, in the order of the file
     ``order``            legacy formats: for each name in ``layer_names`` the paths of its arrays in the order of
                          ``weight_names``, and the model's own below "top_level_model_weights"; None for Keras 3
+    ``missing``          legacy formats: for a name in ``layer_names`` the paths of its list that are no arrays
     ``optimizer``        the paths of the arrays that are the state of an optimizer
     ``metadata``         a .keras archive's metadata.json
     ``training_config``  a legacy model's loss, metrics and optimizer settings
@@ -72,6 +73,7 @@ class Saved:
     config: dict[str, Any] | None = None
     arrays: dict[str, Stored] = field(default_factory=dict)
     order: dict[str, list[str]] | None = None
+    missing: dict[str, list[str]] = field(default_factory=dict)
     optimizer: frozenset[str] = frozenset()
     metadata: dict[str, Any] = field(default_factory=dict)
     training_config: dict[str, Any] | None = None

@@ -1,6 +1,8 @@
 """What every reader of a file does with bytes it cannot trust: turn failures into errors, and bound what it takes."""
 
 import json
+import os
+import re
 import struct
 import zipfile
 import zlib
@@ -15,6 +17,8 @@ MOST_EXPANSION = 1100
 
 DEEPEST_JSON = 200
 """Levels of nesting. A nested model takes four of them, so that fifty models inside each other still fit."""
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")  # of an object of Python's, which tells a reader nothing
 
 # h5py, zipfile and json answer bad bytes with these.
 BROKEN = (
@@ -39,13 +43,21 @@ def reading(path: str) -> Iterator[None]:
 
     Raises: ``Unreadable`` for whatever h5py, zipfile and json raise at bad bytes; other WeightscopeErrors as they are.
     """
+    with about(path):
+        try:
+            yield
+        except BROKEN as error:
+            said = _ADDRESS.sub("", str(error) or type(error).__name__).splitlines()[0]
+            raise Unreadable(f"is damaged or incomplete ({said}); get or save the file again") from error
+
+
+@contextmanager
+def about(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Give every WeightscopeError inside the block the name of the file, unless it has that already."""
     try:
         yield
     except WeightscopeError as error:
-        raise error.under(path) from error
-    except BROKEN as error:
-        said = (str(error) or type(error).__name__).splitlines()[0]
-        raise Unreadable(f"{path}: is damaged or incomplete ({said}); get or save the file again") from error
+        raise error.under(os.fspath(path)) from error
 
 
 def decoded(raw: bytes) -> str:

@@ -38,7 +38,7 @@ class InputLayer(Layer):
             return x
         x = np.asarray(x)
         if self.compute_dtype not in (None, "string"):
-            with np.errstate(over="ignore"):  # what is too large becomes an infinity, as in Keras
+            with np.errstate(over="ignore", invalid="ignore"):  # what is too large becomes an infinity, as in Keras
                 x = self._rounded(self.as_computed(x))
         expected = self.batch_shape
         if expected is None:

@@ -134,7 +134,7 @@ class Walks:
         lists = not any(isinstance(leaf, np.ndarray) for leaf in flatten(inputs))
         if lists and not isinstance(inputs, dict) and len(self.input_layers) == 1:
             inputs = np.asarray(inputs)
-        with np.errstate(over="ignore"):  # what is too large becomes an infinity, as in Keras
+        with np.errstate(over="ignore", invalid="ignore"):  # what is too large becomes an infinity, as in Keras
             return map_structure(lambda x: x.astype("float32") if getattr(x, "dtype", None) == np.float64 else x,
                                  inputs)
 

@@ -23,6 +23,9 @@ def bind(model, saved, by=None):
     training = {path for path in saved.arrays if path in saved.optimizer or path.startswith("metrics/")}
     free = {path: stored for path, stored in saved.arrays.items() if path not in training}
     ledger = Ledger(len(saved.arrays), 0, len(training), 0, [], chosen=by)
+    ledger.problems += [
+        f"layer {group!r} lists the weight {path!r}, which is {saved.others.get(path, 'not in the file')}"
+        for group, paths in saved.missing.items() for path in paths]
     if isinstance(model, Loose):
         for layer, paths in zip(model.layers, model.config["groups"].values()):
             claim_raw(layer, paths, free)

@@ -19,15 +19,18 @@ def claim(layer, name, path, free):
     layer.weights[name] = weight
 
 
-def claim_raw(layer, paths, free):
-    """Give a layer the arrays of its group as the file names them, for want of a better word."""
+def claim_raw(layer, paths, free, reason=""):
+    """Give a layer the arrays of its group as the file names them, for want of a better word.
+
+    ``reason``: why it cannot be replayed with them.
+    """
     layer.weights, layer.parts = {}, {}
     leaves = [leaf_name(path) for path in paths]
     counts = Counter(leaves)
     for leaf, path in zip(leaves, paths):
         claim(layer, leaf if counts[leaf] == 1 else path, path, free)
     if not isinstance(layer, Unknown):
-        layer.config = {**layer.config, "not_replayable": "its weights are kept in a layout that is not known"}
+        layer.config = {**layer.config, "not_replayable": reason}
 
 
 def leaf_name(path):

@@ -29,9 +29,12 @@ def bind_in_order(model, saved, free, ledger):
             entries = ordered(layer)
             found = _placed(entries, group, paths, saved.arrays, ledger)
         if found is None:
-            ledger.problems.append(f"layer {layer.name!r} ({layer.class_name}) expects {len(entries)} weights, its"
-                                   f" group in the file holds {len(paths)} arrays that do not fit them")
-            claim_raw(layer, paths, free)
+            reason = f"expects {len(entries)} weights, its group in the file holds {len(paths)} that do not fit them"
+            if group in saved.missing:
+                reason = f"its weight {saved.missing[group][0]!r} is not in the file"
+            else:
+                ledger.problems.append(f"layer {layer.name!r} ({layer.class_name}) {reason}")
+            claim_raw(layer, paths, free, reason)
             continue
         for entry, path in zip(entries, found):
             take(entry.weight, path, free)

@@ -4,8 +4,9 @@ import re
 from os import PathLike
 
 from weightscope.dialects.translate import translate
-from weightscope.errors import Unreadable, WeightscopeError
+from weightscope.errors import Unreadable
 from weightscope.files.read import read, read_architecture
+from weightscope.files.untrusted import about
 from weightscope.layers import families
 from weightscope.layers.quantization import Quantized
 from weightscope.model.layer import Layer, Unknown, layer_from
@@ -13,6 +14,7 @@ from weightscope.model.model import Model
 from weightscope.model.running import MISFITS
 from weightscope.model.user_code import is_of_user
 from weightscope.opening import binding, inferring
+from weightscope.opening.faults import weight_faults
 from weightscope.opening.loose import Loose
 
 FIRST_ARCHIVE = [2, 12]  # the version of Keras that brought the .keras file
@@ -31,17 +33,16 @@ def load(path: str | PathLike[str], architecture: str | PathLike[str] | None = N
     is not needed. Raises Unreadable or Unsafe.
     """
     saved = read(path)
-    try:
-        if architecture is not None:
-            saved.take_config(read_architecture(architecture))
+    if architecture is not None:
+        saved.take_config(read_architecture(architecture))
+    with about(path):
         _check_asked(saved, keras_version, bind)
         saved.keras_version, saved.backend = keras_version or saved.keras_version, backend or saved.backend
         saved.bind = bind
-        return _model_of(saved)
-    except RecursionError:
-        raise Unreadable(f"{path}: the layers of its config are nested too deeply") from None
-    except WeightscopeError as error:
-        raise error.under(str(path)) from error
+        try:
+            return _model_of(saved)
+        except RecursionError:
+            raise Unreadable("the layers of its config are nested too deeply") from None
 
 
 def _check_asked(saved, keras_version, bind):
@@ -62,6 +63,8 @@ def _model_of(saved):
     model.comes_from(saved, binding.bind(model, saved, saved.bind))
     if isinstance(model, Loose):
         _infer_layers(model, saved.names)
+    else:
+        model.ledger.problems += weight_faults(model)
     model.notes = [*_introduced(notes, saved), *_merged(model), *_inferred_input(model), *model.ledger.notes]
     if saved.architecture:
         _check_fit(model)

@@ -231,10 +231,18 @@ def _of_folder(folder, dtype):
         for file in sorted(files, key=_by_number):
             name, ending = os.path.splitext(os.path.relpath(os.path.join(inner, file), folder))
             if ending in (*NUMBERS, ".npy", ".csv"):
-                found[name.replace(os.sep, "/")] = _read(os.path.join(inner, file), dtype)[""]
+                found[name.replace(os.sep, "/")] = _only(os.path.join(inner, file), dtype)
     if not found:
         raise Unreadable(f"{folder}: is a folder without a .bin, .npy or .csv in it")
     return found
+
+
+def _only(path, dtype):
+    """Return the array of a file that is named after what it holds; its name does not tell of which kind it is."""
+    arrays = _read(path, dtype)
+    if len(arrays) != 1:
+        raise Unreadable(f"{path}: holds {len(arrays)} arrays; in a folder each has a file of its own")
+    return next(iter(arrays.values()))
 
 
 def _by_number(name):

@@ -118,8 +118,10 @@ def _fitted(layer, array, source, said):
     wants_text = layer.compute_dtype == "string"
     if wants_text != (array.dtype.kind in "SU") or array.dtype.kind not in "SUbiuf":
         raise Unreadable(f"{source}: input {layer.name!r} takes {layer.policy}, got {array.dtype}")
-    if expected is None or _fits(layer, array):
+    if array.ndim and (expected is None or _fits(layer, array)):
         return array
+    if expected is None:
+        raise Unreadable(f"{source}: input {layer.name!r} has an axis of samples; got a single number")
     if source.lower().endswith(TABLE) and (rows := _as_rows(array, expected)) is not None and _fits(layer, rows):
         said.append(f"{layer.name}: a row of the table is a sample")
         return rows

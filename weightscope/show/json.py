@@ -75,7 +75,7 @@ def model(view, file):
         "model": _model(view),
         "layers": [_layer(view, block) for block in view.blocks],
         "findings": [_finding(found) for found in view.findings],
-        "ledger": _ledger(view.ledger),
+        "ledger": _ledger(view),
         "parameters": {"total": view.trainable + view.frozen, "trainable": view.trainable,
                        "non_trainable": view.frozen},
     })
@@ -160,9 +160,10 @@ def plain(value):
     return value
 
 
-def _ledger(ledger):
+def _ledger(view):
+    ledger = view.ledger
     return {"total": ledger.total, "claimed": ledger.claimed, "optimizer_state": ledger.optimizer,
-            "random_state": ledger.state, "unclaimed": list(ledger.unclaimed), "problems": list(ledger.problems),
+            "random_state": ledger.state, "unclaimed": list(ledger.unclaimed), "problems": list(view.problems),
             "closes": ledger.closes}
 
 

@@ -7,7 +7,7 @@ from weightscope.model.names import printable
 from weightscope.show.classes import by_family, sections
 from weightscope.show.columns import ABSENT, LAYER, cells, heads, legend, verdict_text
 from weightscope.show.findings import total
-from weightscope.show.overview import frozen_words, open_sizes
+from weightscope.show.overview import frozen_words, open_sizes, problems_text
 from weightscope.show.values import array_text, blocks_of_values, statistics
 from weightscope.show.verdict import attention, chosen_rows, chosen_trials, details, headline, trial_texts
 from weightscope.show.wording import (
@@ -142,7 +142,7 @@ def _ledger(view):
         f" + random state {ledger.state} + unclaimed {len(ledger.unclaimed)}")
     yield ""
     told = [f"- unclaimed: {code(path)}" for path in ledger.unclaimed]
-    told += [f"- problem: {prose(problem)}" for problem in ledger.problems]
+    told += [f"- problem: {prose(problem)}" for problem in view.problems]
     told += [f"- also in the file: {code(name)}, {prose(kind)}" for name, kind in saved.others.items()]
     told += [f"- also in the file: {code(name)}, an asset" for name in saved.assets]
     yield from [*told, ""] if told else []
@@ -150,6 +150,8 @@ def _ledger(view):
         f" + non-trainable {view.frozen:,}")
     for words in frozen_words(view):
         yield from ("", f"{words}.")
+    if view.problems:
+        yield from ("", f"{problems_text(view)}.")
 
 
 def comparison(result, file, limit=None, verbose=False, with_legend=False):

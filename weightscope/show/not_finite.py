@@ -11,11 +11,17 @@ ALLOWED = "--allow-nonfinite lets NaN and infinities count as agreement where bo
 
 def not_finite(result):
     """Return the verdict of a Comparison that is ``not finite``, and what to do, a line each."""
-    weights = [_weight(one) for one in result.broken if one.kind == "weight"]
-    named = [*weights[:FEW], *[f"{counted(len(weights) - FEW, 'weight')} more"] * (len(weights) > FEW)]
+    weights = [one for one in result.broken if one.kind == "weight"]
     outputs = [_output(one, result) for one in result.broken if one.kind == "output"]
     origins = [] if weights else [_began(one) for one in result.broken if one.origin]
-    return [f"not finite: {'; '.join([*named, *outputs])}", *dict.fromkeys(origins), ALLOWED]
+    told = "; ".join(filter(None, [weights_text(weights), *outputs]))
+    return [f"not finite: {told}", *dict.fromkeys(origins), ALLOWED]
+
+
+def weights_text(found):
+    """Return what the first of the weights hold that is not finite, and how many are left; ``found``: NotFinites."""
+    more = [f"{counted(len(found) - FEW, 'weight')} more"] * (len(found) > FEW)
+    return "; ".join([*map(weight_text, found[:FEW]), *more])
 
 
 def beside(result):
@@ -24,7 +30,7 @@ def beside(result):
              f" {'it' if one.count == 1 else 'them'} is no fault of the model's" for one in _of(result, "input")]
     if result.verdict == "not finite":
         return lines
-    weights = [_weight(one) for one in _of(result, "weight")]
+    weights = [weight_text(one) for one in _of(result, "weight")]
     outputs = [_output(one, result) for one in _of(result, "output") if one.count]
     excused = [_excused(one, result) for one in _of(result, "output") if one.excused]
     return lines + [f"not finite: {'; '.join([*weights[:FEW], *outputs])}"] * bool(weights or outputs) + excused
@@ -45,7 +51,8 @@ def _of(result, kind):
     return [one for one in result.not_finite if one.kind == kind]
 
 
-def _weight(one):
+def weight_text(one):
+    """Return what a weight holds that is no finite number, ``dense.bias [0] is NaN``, for its NotFinite."""
     if one.count == 1:
         return f"{printable(one.name)} {_place(one)} is {_value(one.value)}"
     return f"{printable(one.name)} holds {_numbers(one)}, first at {_place(one)}"

@@ -9,7 +9,7 @@ import re
 
 from weightscope.model.names import printable
 from weightscope.show import findings, lines
-from weightscope.show.overview import frozen_words, open_sizes
+from weightscope.show.overview import frozen_words, open_sizes, problems_text
 from weightscope.show.values import array_text, blocks_of_values, statistics
 from weightscope.show.wording import (
     axes_text,
@@ -242,7 +242,7 @@ def _ledger(page, view):
               f" + random state {ledger.state} + unclaimed {len(ledger.unclaimed)}"])
     for path in ledger.unclaimed:
         page.line((f"unclaimed: {printable(path)}", "yellow"), indent=2)
-    for problem in ledger.problems:
+    for problem in view.problems:
         page.line((f"problem: {printable(problem)}", "red"), indent=2)
     for name, kind in view.saved.others.items():
         page.line(f"also in the file: {printable(name)}, {printable(kind)}", indent=2)
@@ -252,3 +252,5 @@ def _ledger(page, view):
               f" + non-trainable {view.frozen:,}"])
     for words in frozen_words(view):
         page.line((words, "dim"))
+    if view.problems:
+        page.line((problems_text(view), "red"))
