@@ -70,9 +70,12 @@ def inspect(corpus, chance, make):
 
 
 def predict(corpus, chance, make):
-    """predict of a damaged model on a good input."""
-    model = chance.choice(list(corpus.inputs))
-    return ["predict", make(model), "--input", str(corpus.inputs[model])]
+    """predict of a damaged model on a good input: the one beside it, or one that is made up."""
+    from recording import made_up
+
+    model = chance.choice(corpus.models)
+    given = corpus.inputs.get(model) or made_up(str(model), make.folder("made_up.npz"))
+    return ["predict", make(model), "--input", str(given), *["--all-layers"] * (chance.random() < 0.2)]
 
 
 def inputs(corpus, chance, make):

@@ -17,6 +17,27 @@ def _values(model, given):
     return {name: np.asarray(value) for name, value in trace.items() if isinstance(value, np.ndarray)}
 
 
+@lru_cache(maxsize=256)
+def _inputs(model):
+    import weightscope
+    from weightscope.errors import WeightscopeError
+    from weightscope.replaying import inputs
+
+    try:
+        opened = weightscope.load(model)
+        arrays, _ = inputs.for_model(opened, samples=2)
+    except WeightscopeError:  # no model, but weights or some other file
+        return {}
+    arrays = arrays if isinstance(arrays, list) else [arrays]
+    return {layer.name: array for layer, array in zip(opened.input_layers, arrays)}
+
+
+def made_up(model, path):
+    """Write inputs that a model takes, made up, to an ``.npz``; return its path."""
+    np.savez(path, **{name.replace("/", "_"): array for name, array in _inputs(model).items()})
+    return path
+
+
 def record_of(model, given, folder, chance):
     """Write a record of a model into a folder, and the values of each layer as an ``.npy`` beside it; return its path.
 

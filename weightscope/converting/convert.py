@@ -99,6 +99,8 @@ def rewritten(model):
         for name in _steps(path, new):
             layer = layer.parts[name]
         for name, array in arrays.items():
+            if name not in layer.weights:
+                raise unsupported(layer, f"the file's {name!r} becomes nothing in it")
             layer.weights[name].stored = _Given(np.asarray(array))
     missing = [(layer, weight) for layer in new.with_parts() for weight in layer.weights.values()
                if weight.tracked and weight.shape is None]

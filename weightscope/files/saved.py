@@ -96,6 +96,11 @@ class Saved:
         return self._names()
 
     @property
+    def training(self) -> set[str]:
+        """The paths of the arrays that only training uses: the state of an optimizer, and that of metrics."""
+        return {path for path in self.arrays if path in self.optimizer or path.startswith("metrics/")}
+
+    @property
     def keeps_weights_only(self) -> bool:
         """Whether a model has to be built from ``config`` first, and then given the weights of this file."""
         return self.architecture is not None or self.format in ("SavedModel folder", "tensorflow checkpoint")

@@ -7,7 +7,7 @@ import numpy as np
 from weightscope.errors import NotReplayable
 from weightscope.model import settings, taught
 from weightscope.model.constants import revived
-from weightscope.model.layer import Layer, keras_layer
+from weightscope.model.layer import Activation, Layer, keras_layer
 from weightscope.model.structure import flatten_shapes, map_structure
 from weightscope.model.user_code import described
 from weightscope.model.wanted import Wanted
@@ -50,7 +50,10 @@ class Identity(Layer):
 
 @keras_layer
 class Lambda(Layer):
-    """Python code in place of a layer: it is shown, and never run; a NumPy function of your own can stand in for it."""
+    """A function in place of a layer: Python code is shown, and never run; a NumPy function of your own can stand in.
+
+    Where the file names an activation of Keras', it is that.
+    """
 
     formula = "y = function(x, arguments)"
     ignored = ("arguments", "module", "output_shape_type", "output_shape_module", "mask", "mask_type", "mask_module")
@@ -74,10 +77,18 @@ class Lambda(Layer):
         given = ", ".join(["x", *(f"{key}={value!r}" for key, value in self.given().items())])
         named, own = self.function_name(), taught.find_function(self.name)
         kind = "a name, its code is not in the file" if named else "Python code in the file"
-        lines = [f"y = {named or 'lambda'}({given})", f"function = {kind}, never run"]
+        lines = [f"y = {named or 'lambda'}({given})"]
+        lines += [f"function = {kind}, never run"] if self.named_activation() is None else []
         if self.output_shape is not None:
             lines.append(f"output_shape = {self._declared() or 'a function, never run'}")
         return "\n".join([*lines, f"function ← {own.__name__}, your own"] if own else lines)
+
+    def named_activation(self):
+        """Return the activation of Keras' that the file names, and gives nothing besides its input; or None."""
+        module = self.function.get("module") if isinstance(self.function, dict) else None
+        name = None if self.given() or module not in ("builtins", "keras.activations") else self.function_name()
+        found = None if name is None else Activation(name)
+        return found if found and found.known and not found.lacks else None
 
     def _declared(self):
         """Return the shape, or list of shapes, that the config gives for the outputs, without their batch axis."""
@@ -90,6 +101,8 @@ class Lambda(Layer):
 
     def shape(self, x):
         declared, batch = self._declared(), flatten_shapes(x)[0][:1]
+        if declared is None and self.named_activation() is not None:
+            return x
         if declared is None:
             raise NotReplayable(f"layer {self.name!r}: its file does not say the shape of its output")
         return batch + declared if isinstance(declared, tuple) else [batch + shape for shape in declared]
@@ -101,13 +114,18 @@ class Lambda(Layer):
         """Say that code is not run, unless a function of the user's stands in for it."""
         if self.config.get("mask") is not None:
             return "its mask is made by Python code, which is never run"
-        if taught.find_function(self.name) is None:
-            return (f"it holds Python code, which is never run; a NumPy function of your own can stand in for it, in"
+        if taught.find_function(self.name) is None and self.named_activation() is None:
+            named = self.function_name()
+            what = f"names the function {named!r}, which is never called" if named else (
+                "holds Python code, which is never run")
+            return (f"it {what}; a NumPy function of your own can stand in for it, in"
                     f" --layer-code FILE: @weightscope.keras_lambda({self.name!r})")
         return super().refusal()
 
     def forward(self, x, mask=None):
         function = taught.find_function(self.name)
+        if function is None:
+            return self.named_activation()(x)
         try:
             takes_mask = "mask" in inspect.signature(function).parameters
             outputs = function(x, **self.given(), **({"mask": mask} if takes_mask else {}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from weightscope.errors import Unreadable
 from weightscope.model.graph import Node, Ref, ends_structure, in_call_order, ref_from, with_refs
 from weightscope.model.input_layer import InputLayer
-from weightscope.model.layer import keras_layer, layer_from
+from weightscope.model.layer import Unknown, keras_layer, layer_from
 from weightscope.model.model import Model
 from weightscope.model.structure import flatten
 
@@ -15,9 +15,12 @@ class Functional(Model):
     """A graph of layers, called with each other's outputs."""
 
     def _read_graph(self):
-        nodes = {}
+        nodes, names = {}, set()
         for config in self.layer_list():
             layer = layer_from(config)
+            if layer.name in names:
+                raise Unreadable(f"model {self.name!r}: two of its layers are named {layer.name!r}")
+            names.add(layer.name)
             self.layers.append(layer)
             calls = config.get("inbound_nodes") or ([{}] if isinstance(layer, InputLayer) else [])
             for index, call in enumerate(calls):
@@ -62,19 +65,23 @@ class Sequential(Model):
     def _read_graph(self):
         found = [layer_from(config) for config in self.layer_list()]
         self.layers = [layer for layer in found if not isinstance(layer, InputLayer)]  # as Keras' Sequential.layers
-        if not self.layers:
-            raise Unreadable(f"model {self.name!r} has no layers")
-        entry = found[0] if isinstance(found[0], InputLayer) else self._implicit_input()
+        entry = found[0] if found and isinstance(found[0], InputLayer) else self._implicit_input()
         self.nodes = [Node(entry, 0, (), {})]
-        for layer in self.layers:
+        for layer in self.layers or [self._nothing()]:
             self.nodes.append(Node(layer, 0, (Ref(self.nodes[-1].path, 0),), {}))
         if len({node.path for node in self.nodes}) != len(self.nodes):
             raise Unreadable(f"model {self.name!r}: two of its layers have the same name")
         self.inputs = [entry.name]
         self.outputs = Ref(self.nodes[-1].path, 0)
 
+    def _nothing(self):
+        """Return what stands in the graph of a model without layers."""
+        found = Unknown({"not_replayable": "it has no layers, so that Keras cannot run it either"}, self.name)
+        found.class_name = type(self).__name__
+        return found
+
     def _implicit_input(self):
-        first = self.layers[0]
+        first = self.layers[0] if self.layers else self._nothing()
         shape = first.config.get("batch_shape") or self.config.get("build_input_shape") or _inner_shape(first)
         shape = shape or first.build_config.get("input_shape")
         taken = {layer.name for layer in self.layers}

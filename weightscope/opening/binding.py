@@ -20,7 +20,7 @@ def bind(model, saved, by=None):
     its arrays are listed as unclaimed, and the ledger's problems say why. ``by``: "order" or "names", where the two
     contradict each other in a legacy file; None for order.
     """
-    training = {path for path in saved.arrays if path in saved.optimizer or path.startswith("metrics/")}
+    training = saved.training
     free = {path: stored for path, stored in saved.arrays.items() if path not in training}
     ledger = Ledger(len(saved.arrays), 0, len(training), 0, [], chosen=by)
     ledger.problems += [

@@ -10,6 +10,8 @@ def weight_faults(model):
 
     A layer whose weights were made for another input says so from here on, too: ``refusal``.
     """
+    if _was_never_built(model):
+        return
     misfits = dict(_made_for_another_input(model))
     for path, layer in with_paths(model):
         if isinstance(layer, Unknown) or "not_replayable" in layer.config:  # binding has said why
@@ -19,6 +21,11 @@ def weight_faults(model):
             found = [misfits[layer]]
             layer.config = {**layer.config, "not_replayable": misfits[layer]}
         yield from (f"layer {path!r} ({layer.class_name}): {fault}" for fault in found)
+
+
+def _was_never_built(model):
+    """Tell whether Keras made no weights yet: it saw no input, and the file has no arrays."""
+    return not model.saved.arrays and any(layer.implicit and layer.batch_shape is None for layer in model.input_layers)
 
 
 def _made_for_another_input(model, prefix="", shapes=None):

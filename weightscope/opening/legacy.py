@@ -133,7 +133,9 @@ def _groups(model, order, ordered, arrays, ledger):
         return in_order if fits else _by_name_and_order(model, order)
     told = [(layer, layer.name) for layer in holding]
     shapes = [[sorted(_shapes(order[group], arrays)) for _, group in pairs] for pairs in (in_order, told)]
-    first = next((layer.name, group) for layer, group in zip(holding, order) if layer.name != group)
+    first = next(((layer.name, group) for layer, group in zip(holding, order) if layer.name != group), None)
+    if first is None:  # layers with one name
+        return in_order
     said = f"the file's layers stand in another order than the model's: {first[1]!r} in the place of {first[0]!r}"
     return _decided(in_order, told, said, fits and shapes[0] == shapes[1], ledger)
 

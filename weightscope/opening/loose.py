@@ -52,11 +52,11 @@ def _own(name, custom):
 
 def _folders(saved):
     """Return ``{folder: its arrays' paths}`` of a file that Keras 3 wrote; the model's own folder is ""."""
-    found = {}
+    found, training = {}, saved.training
     for path in saved.arrays:
         folder, inside, _ = f"/{path}".rpartition("/vars/")
         folder = folder.removeprefix("/")
-        if inside and path not in saved.optimizer and "seed_generator" not in folder:
+        if inside and path not in training and "seed_generator" not in folder:
             found.setdefault(folder, []).append(path)
     return found
 

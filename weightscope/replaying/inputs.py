@@ -45,7 +45,8 @@ def for_recorded(model, specs, path, recorded):
 
 def _layers(model):
     if not model.input_layers:
-        raise Unsupported(f"there is no model to give an input to: {model.refusal() or 'it takes no input'}")
+        where = "" if model.is_part else f"{model.saved.path}: "
+        raise Unsupported(f"{where}there is no model to give an input to: {model.refusal() or 'it takes no input'}")
     return model.input_layers
 
 

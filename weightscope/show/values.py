@@ -29,7 +29,7 @@ def statistics(array):
     """
     found, total, count = Statistics(), 0.0, 0
     for part in _slices(array):
-        finite = part[np.isfinite(part)]
+        finite = part[np.isfinite(part)] if part.dtype.kind == "f" else part[:0]  # no complex number is the largest
         found.nan += int(np.isnan(part).sum())
         found.zeros += int((part == 0).sum())
         found.infinite += int(np.isinf(part).sum())
@@ -48,7 +48,7 @@ def statistics(array):
 def _slices(array):
     flat = array.reshape(-1)
     for start in range(0, flat.size, SLICE):
-        yield flat[start:start + SLICE].astype("float64")
+        yield flat[start:start + SLICE].astype("complex128" if flat.dtype.kind == "c" else "float64")
 
 
 def blocks_of_values(weight, array):
