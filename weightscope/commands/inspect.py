@@ -5,6 +5,8 @@ import click
 from weightscope.commands import options
 from weightscope.model.names import did_you_mean
 
+MOST_LOOKED_AT = 1 << 25  # bytes of an array that is read to see whether all of it are numbers
+
 
 @click.command("inspect", short_help="Show every layer, and every weight with its meaning.")
 @options.model_argument
@@ -29,12 +31,14 @@ def command(model, reading, chosen, stats, values, full, layout, color, output):
     """
     from weightscope.files.untrusted import about
     from weightscope.opening.load import load
+    from weightscope.show.not_finite import weight_text
     from weightscope.show.overview import Overview
+    from weightscope.verdict.finite import of_stored
 
     view = Overview(load(model, **reading), stats, values, full)
     _choose(view, chosen)
     with about(model):
-        view.look_at_values()
+        view.problems += map(weight_text, of_stored(view.model, MOST_LOOKED_AT))
         with options.report(output, layout, color) as report:
             report.model(view)
     raise SystemExit(1 if view.problems else 0)

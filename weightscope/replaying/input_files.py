@@ -46,8 +46,11 @@ def arrays_in(path):
 
 
 def _written(path):
-    with open(path, encoding="utf-8") as file:
-        text = file.read()
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+    except UnicodeDecodeError as error:
+        raise Unreadable("cannot be read as text, which is in UTF-8; save it so") from error
     return of_json(text) if path.lower().endswith(JSON) else {"": of_table(text)}
 
 

@@ -10,13 +10,10 @@ from weightscope.model.input_layer import InputLayer
 from weightscope.model.layer import Layer
 from weightscope.model.model import Model
 from weightscope.model.settings import MISSING
-from weightscope.model.structure import flatten, flatten_shapes, with_paths
+from weightscope.model.structure import flatten, flatten_shapes
 from weightscope.opening.loose import Loose
-from weightscope.show.not_finite import weight_text
 from weightscope.show.wording import axes_text, counted, shape_text
-from weightscope.verdict.finite import of_array
 
-MOST_LOOKED_AT = 1 << 25  # bytes of an array that is read to see whether its numbers are any
 MOST_IN_FULL = 40  # layers, past which each has one line if nothing else is asked for
 
 
@@ -137,14 +134,6 @@ class Overview:
         self.outputs = [(ref.node, shapes.get(ref.node)) for ref in flatten(model.outputs)]
         self.trainable, self.frozen = self._parameters()
         self.problems = list(self.ledger.problems)
-
-    def look_at_values(self):
-        """Add to ``problems`` the weights that hold NaN or infinities; arrays are read one by one, and not kept."""
-        for path, layer in with_paths(self.model):
-            for name, weight in layer.weights.items():
-                if weight.stored is not None and weight.stored.nbytes <= MOST_LOOKED_AT:
-                    found = of_array("weight", f"{path}.{name}", weight.stored.read())
-                    self.problems += [weight_text(found)] if found else []
 
     @property
     def saved(self):

@@ -68,6 +68,16 @@ def of_weights(model):
     return [one for one in found if one]
 
 
+def of_stored(model, most):
+    """Yield a NotFinite for each weight with such numbers; arrays of up to ``most`` bytes are read, and not kept."""
+    for path, layer in with_paths(model):
+        for name, weight in layer.weights.items():
+            if weight.stored is not None and weight.stored.nbytes <= most:
+                found = of_array("weight", f"{path}.{name}", weight.stored.read())
+                if found:
+                    yield found
+
+
 def of_inputs(model, arrays):
     """Return a NotFinite for each input that has such numbers; ``arrays``: the inputs, in the model's order."""
     pairs = zip(model.input_layers, arrays)
