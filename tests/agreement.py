@@ -96,6 +96,7 @@ def agrees_with_keras(case, folder, tolerance=None):
     ours = files[0].output(branch)
     _agree_on_masks(files[0].masks(branch), masks)
     assert_close(ours, theirs, tolerance)
+    _agree_with_steps(files[0].explained(branch))
     if isinstance(case.layer, str) and not case.change:  # Keras loads its own classes
         wrong = group.outside_budget(branch)
         assert not wrong, "\n".join(wrong)
@@ -150,6 +151,12 @@ def _agree_on_words(layer, keras_layer):
         for weight in part.weights.values():
             assert weight.axis_words() is not None, f"{weight}: a word for each axis"
             assert weight.name in part.formula, f"{weight.name} is not in the formula"
+
+
+def _agree_with_steps(explained):
+    assert explained
+    for path, found in explained.items():
+        assert not found.wrong, f"{path}: {found.why_not}"
 
 
 def _with_parts(layer):

@@ -20,6 +20,7 @@ PLAN = [
     {"commands": "one file a command: options in, one report out"},
     {"show": "one file an output format",
      "converting": "an old model as a file that Keras 3 loads"},
+    {"explaining": "one number of a layer in, the steps that lead to it out"},
     {"verdict": "two sides in, one Comparison out"},
     {"reference": "whatever a replay is held against, and writing it down"},
     {"replaying": "a model and inputs in, a Trace out",

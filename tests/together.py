@@ -12,6 +12,7 @@ import keras
 import numpy as np
 from judging import NotLoaded, judged, outside_budget
 
+from weightscope.explaining.explain import Asked, explain
 from weightscope.files.read import read
 from weightscope.model.structure import flatten, flatten_shapes
 from weightscope.opening import binding
@@ -95,6 +96,18 @@ def _values(weight, rng):
     if not str(weight.dtype).startswith(("float", "bfloat")):
         return rng.integers(0, 3, weight.shape)
     return rng.uniform(low, 1.0, weight.shape).astype("float32")
+
+
+class AnyNumber(Asked):
+    """Asks for a number that is drawn by chance."""
+
+    def __init__(self):
+        super().__init__()
+        self._rng = np.random.default_rng(0)
+
+    def index(self, layer, y):
+        """Return its index in a sample's output ``y``."""
+        return tuple(int(self._rng.integers(max(size, 1))) for size in y.shape)
 
 
 class Group:
@@ -196,6 +209,20 @@ class File:
     def output(self, branch):
         """Return what weightscope gives for a Branch."""
         return self._trace.output[self._branches.index(branch)]
+
+    @cached_property
+    def _explained(self):
+        found = {path: one for path, one in explain(self.opened, _inputs(self._branches), asked=AnyNumber())
+                 if not isinstance(one, str)}
+        for path, one in found.items():  # listening changes nothing
+            y = np.asarray(flatten(self._trace[path])[0])
+            np.testing.assert_equal(one.value, y[(0, *one.at)].item() if y.ndim > len(one.at) else y[one.at].item())
+        return found
+
+    def explained(self, branch):
+        """Return ``{path: Explanation}`` of a number, drawn by chance, of each call of the layer of a Branch."""
+        return {path: one for path, one in self._explained.items()
+                if path.split("/")[0].split("#")[0] == branch.layer.name}
 
     @cached_property
     def _run(self):

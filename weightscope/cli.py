@@ -10,7 +10,7 @@ import warnings
 
 import click
 
-from weightscope.commands import convert, inspect, layers, predict, record, scan, verify
+from weightscope.commands import convert, explain, inspect, layers, predict, record, scan, verify
 from weightscope.errors import WeightscopeError
 from weightscope.model.names import did_you_mean, printable
 from weightscope.version import __version__
@@ -97,9 +97,8 @@ def main():
     """
 
 
-for command in (inspect.command, predict.command, verify.command, record.command, convert.command, layers.command,
-                scan.command):
-    main.add_command(command)
+for module in (inspect, explain, predict, verify, record, convert, layers, scan):
+    main.add_command(module.command)
 
 
 def run():

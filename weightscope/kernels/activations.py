@@ -10,6 +10,7 @@ import functools
 
 import numpy as np
 
+from weightscope.kernels.noting import note
 from weightscope.kernels.special import erf
 
 ACTIVATIONS = {}
@@ -249,6 +250,7 @@ def softmax(x, axis=-1):
     y = x - np.max(x, axis=axis, keepdims=True)
     np.exp(y, out=y)
     total = np.sum(y, axis=axis, keepdims=True)
+    note(exp=y, total=total)
     y /= total
     if y.dtype == np.float32 and not isinstance(axis, tuple) and np.isnan(total).any():
         return _with_unknown(y, x, axis)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from weightscope.kernels.adding import added
 from weightscope.kernels.convolve import working_dtype
+from weightscope.kernels.noting import noted
 from weightscope.kernels.quantizing import halves
 from weightscope.layers.quantization import FLOAT8, QuantizedKernel
 from weightscope.model.layer import Activation, Weight
@@ -82,11 +82,11 @@ class Projection(QuantizedKernel):
     def forward(self, x, bias=None, **weights):
         work = working_dtype(x)
         if not self.mode or self.called_bare:
-            y = self._contracted(x.astype(work, copy=False), weights["kernel"].astype(work, copy=False))
-            y = y if bias is None else added(y, bias, self.adds_plainly)
+            y = noted(self._contracted, x.astype(work, copy=False), weights["kernel"].astype(work, copy=False))
+            y = y if bias is None else self.added(y, bias)
         else:
             y = self.with_bias(self.product(x, self._contracted, tuple(range(-self.contracted, 0)), **weights), bias)
-        return self.activation(y).astype(x.dtype, copy=False)
+        return self.activated(y).astype(x.dtype, copy=False)
 
     def product(self, x, contract, axes=-1, kernel=None, lora=None, **beside):
         return super().product(x, contract, kernel, axes, lora, **beside)

@@ -40,7 +40,7 @@ class Dense(QuantizedKernel):
     def forward(self, x, bias=None, **weights):
         x = x if x.dtype.kind == "f" else x.astype("float32")  # whole numbers, as from a lookup's multi_hot
         y = self.product(self.cast(x), _last_with_first, **weights)
-        return self.activation(self.with_bias(y, bias))
+        return self.activated(self.with_bias(y, bias))
 
 
 def _last_with_first(x, kernel):
@@ -186,7 +186,7 @@ class EinsumDense(QuantizedKernel):
         letters = dict(zip(before, range(len(before)))) | dict(zip(after, range(-len(after), 0)))
         summed = tuple(axis for letter, axis in letters.items() if letter not in output)
         y = self.product(x, self._contracted, axes=summed, **weights)
-        return self.activation(self.with_bias(y, bias))
+        return self.activated(self.with_bias(y, bias))
 
     def _contracted(self, x, kernel):
         return np.einsum(self.equation, x, kernel, optimize=True)

@@ -1,10 +1,12 @@
 """What Keras' ``enable_lora`` and ``quantize`` do to a layer: other weights in its file, other sums in its call."""
 
 import inspect
+from functools import partial
 
 import numpy as np
 
 from weightscope.kernels.adding import added
+from weightscope.kernels.noting import note, noted
 from weightscope.kernels.quantizing import by_largest, from_groups, halves, through_float8, whole_product
 from weightscope.model import settings
 from weightscope.model.layer import Layer, Weight
@@ -226,21 +228,27 @@ class QuantizedKernel(Quantized):
         and ``_float8_call`` in keras/src/layers/core/dense.py and einsum_dense.py.
         """
         if self.mode == "float8":
-            return contract(through_float8(x, beside["inputs_scale"], self.as_computed),
-                            through_float8(kernel, beside["kernel_scale"], self.as_computed))
+            return noted(contract, through_float8(x, beside["inputs_scale"], self.as_computed),
+                         through_float8(kernel, beside["kernel_scale"], self.as_computed))
         if not self.whole:
-            return contract(x, kernel)
+            return noted(contract, x, kernel)
         given, scale = (x, None) if self.grouped else self.inputs_in_few_bits(x, axes)
         scale = None if scale is None else self.beside_output(scale)
         if self.mode == "int8" or self.packs_inputs:
             kernel = kernel if self.mode == "int8" else self.unpacked(kernel, x.shape)
-            y = whole_product(contract, given, kernel) if scale is not None else contract(x, kernel.astype(x.dtype))
+            exact = scale is not None
+            y = noted(partial(whole_product, contract) if exact else contract, given,
+                      kernel if exact else kernel.astype(x.dtype))
             scale = beside["kernel_scale"] if scale is None else self.as_computed(scale * beside["kernel_scale"])
         else:
-            y = contract(given, self.unfolded(self._from_int4(kernel, **beside), x.shape))
+            y = noted(contract, given, self.unfolded(self._from_int4(kernel, **beside), x.shape))
         y = self.as_computed(y)
-        y = y if scale is None else self.as_computed(y / scale)
-        return y if lora is None else y + contract(x, lora)
+        y = y if scale is None else self._scaled(y, scale)
+        return y if lora is None else y + noted(contract, x, lora)
+
+    def _scaled(self, y, scale):
+        note(scale=np.broadcast_to(scale, y.shape))
+        return self.as_computed(y / scale)
 
     def _from_int4(self, kernel, kernel_scale, kernel_zero=None, g_idx=None):
         whole = halves(kernel, kernel_scale.shape[-1])
@@ -266,4 +274,14 @@ class QuantizedKernel(Quantized):
             return y
         if self.mode == "float8" and self.compute_dtype == "float32":
             bias = self.as_computed(bias, "bfloat16")  # Keras' way to a fused operation, on any device
+        return self.added(y, bias)
+
+    def added(self, y, bias):
+        """Return y + bias."""
+        note(bias=bias)
         return added(y, bias, self.adds_plainly)
+
+    def activated(self, z):
+        """Return activation(z)."""
+        note(z=z)
+        return self.activation(z)

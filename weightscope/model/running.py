@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from weightscope.errors import NotReplayable, WeightscopeError
+from weightscope.kernels.noting import told
 from weightscope.kernels.short_floats import as_bfloat16, as_plain, to_bfloat16
 from weightscope.model.structure import flatten, flatten_shapes, map_structure
 from weightscope.model.user_code import described, is_of_user
@@ -73,7 +74,7 @@ class Runs:
     def _guarded(self, given):
         with self._faults_named():
             expected = self._check_size(given)
-            outputs = self._rounded(self.apply(**given))
+            outputs = told(self, given, lambda: self._rounded(self.apply(**given)))
             if is_of_user(self):
                 self._check_shapes(outputs, expected)
             return outputs

@@ -31,6 +31,11 @@ class Terminal:
         from weightscope.show.rows import comparison
         comparison(result, self._page(), rows, verbose, self._file.isatty() if legend is None else legend)
 
+    def explanation(self, view):
+        """Write an ``Explained``."""
+        from weightscope.show import explained
+        explained.write(view, self._page())
+
     def classes(self, entries):
         """Write all layer classes."""
         from weightscope.show import classes
@@ -77,6 +82,10 @@ class Document:
     def comparison(self, result, rows=None, quiet=False, verbose=False, legend=None):
         """Write a Comparison as the Terminal does; ``quiet``: no rows but those that do not agree."""
         self._module().comparison(result, self._file, 0 if quiet else rows, verbose, bool(legend))
+
+    def explanation(self, view):
+        """Write an ``Explained``."""
+        self._module().explanation(view, self._file)
 
     def classes(self, entries):
         """Write all layer classes."""

@@ -46,6 +46,15 @@ A scan (``"report": "scan"``)::
     files       [path, format, findings [finding]]
     finding     code, severity, place (in the file, "" for all of it), what, could, remedy
 
+An explanation (``"report": "explain"``)::
+
+    file        as of a model;  sample: its number, null where no input was given: then all numbers are null
+    layers      [path, class_name, formula, given [name, shape], shape, at [index], value, reason, steps [step]];
+                reason: why there are no steps (str or null)
+    step        kind: matrices, say, sum, apply, pick or move; name, means (in symbols), value, and by kind
+                arrays [name, means, values]; text; terms [label, factors [number], value] (the largest), rest [terms,
+                value], more [label, value], over; arguments [label, value]; choices (how many), chosen (its label)
+
 Layer classes (``"report": "layers"``), and one of them (``"report": "layer"``)::
 
     classes, class  name, family, standing, reason (str or null), aliases [str]; of one class also text, formula,
@@ -59,6 +68,7 @@ import json
 import math
 
 from weightscope.checking.catalogue import SEVERITIES
+from weightscope.show.json_steps import block
 from weightscope.show.values import statistics
 from weightscope.show.verdict import chosen_rows, summary
 from weightscope.show.wording import axes_of, shape_list, shape_text
@@ -78,6 +88,16 @@ def model(view, file):
         "ledger": _ledger(view),
         "parameters": {"total": view.trainable + view.frozen, "trainable": view.trainable,
                        "non_trainable": view.frozen},
+    })
+
+
+def explanation(view, file):
+    """Write an ``Explained`` as JSON."""
+    _write(file, {
+        **_opening("explain"),
+        "file": _file(view.model.saved, view.model.notes),
+        "sample": view.sample,
+        "layers": [plain(block(path, found, view.with_numbers)) for path, found in view.blocks],
     })
 
 

@@ -6,6 +6,7 @@ from weightscope.layers.catalogue import PASSES, REPLAYED
 from weightscope.model.names import printable
 from weightscope.show.classes import by_family, sections
 from weightscope.show.columns import ABSENT, LAYER, cells, heads, legend, verdict_text
+from weightscope.show.explained import ending, heading, printable_lines
 from weightscope.show.findings import total
 from weightscope.show.overview import frozen_words, open_sizes, problems_text
 from weightscope.show.values import array_text, blocks_of_values, statistics
@@ -21,6 +22,7 @@ from weightscope.show.wording import (
 )
 
 SPECIAL = re.compile(r"[!\"#$%&'*+/:<>?@\[\\\]^_`{|}~]|www")  # what Markdown, HTML or GitHub may read as more
+WIDTH, FENCE = 100, "```"  # of a block of text
 HEADS = {"settings": ("name", "kind", ""), "weights": ("weight", "axes", ""), "parts": ("attribute", "class")}
 STATISTICS = ("min", "max", "mean", "std", "zeros", "nan", "infinite")
 
@@ -133,7 +135,7 @@ def _values(block, weight):
     for label, found in blocks_of_values(weight, weight.stored.read()):
         if label:
             yield from (code(label), "")
-        yield from ("```", *array_text(found, 100).splitlines(), "```", "")
+        yield from ("```", *array_text(found, WIDTH).splitlines(), "```", "")
 
 
 def _ledger(view):
@@ -152,6 +154,21 @@ def _ledger(view):
         yield from ("", f"{words}.")
     if view.problems:
         yield from ("", f"{problems_text(view)}.")
+
+
+def explanation(view, file):
+    """Write an ``Explained``: a heading for each call, and its steps in a block of text."""
+    board, lines = view.board(WIDTH), [f"# {code(heading(view))}"]
+    for path, found in view.blocks:
+        if isinstance(found, str):
+            lines += ["", f"## {code(path)}", "", f"Not replayed: {prose(found)}."]
+            continue
+        text = [*printable_lines(found.layer.written_formula()), f"{view.given(path, found)} → {found.shape}", "",
+                *(board.lines(found.steps) or [ending(view, found)])]
+        lines += ["", f"## {code(path)} {code(found.layer.class_name)}", "", FENCE,
+                  *(printable(line).replace(FENCE, "") for line in text), FENCE]
+        lines += ["", f"Not explained: {prose(found.why_not)}."] if found.why_not else []
+    file.write("\n".join(lines) + "\n")
 
 
 def comparison(result, file, limit=None, verbose=False, with_legend=False):
