@@ -187,7 +187,7 @@ def _apply(step, width):
 
 def _filled(template, numbers):
     text = template.format(*[in_brackets(text) for text in numbers])
-    return re.sub(r"\((\(-[^()]*\))\)", r"\1", text)
+    return re.sub(r"(^|(?<=\())\((-[^()]*)\)(?=[ ,)]|$)", r"\2", text)
 
 
 def _joined(parts, width, indent):
