@@ -67,6 +67,8 @@ def shares(told, z, at, axes, names=("z", "y"), part=None):
         return told.label(names[0], found)
 
     values, powers = z[line].reshape(-1), exp[line].reshape(-1)
+    if np.isnan(powers).any():
+        raise NotExplained("numbers that are not finite make all shares NaN or 0, as TensorFlow has it")
     some = told.label(names[0], ["k" if axis in axes else index for axis, index in enumerate(at)])
     yield Pick("m", f"the largest {some}", np.max(values), values, label)
     yield Sum("s", f"Σ exp({some} − m)", total[line].reshape(-1)[0],
