@@ -39,7 +39,7 @@ FRONT_DOOR, VERSION = "weightscope", "weightscope.version"
 LIGHT = {VERSION, "weightscope.model.names", "weightscope.show.formats", "weightscope.commands.options",
          "weightscope.commands.writing"}
 FLOOR = {f"weightscope.{room}": len(PLAN) - i for i, floor in enumerate(PLAN) for room in floor}
-ROOMS_AT_MOST = 18
+ROOMS_AT_MOST = 19
 KERAS3 = {"weightscope.reference.keras3", "weightscope.reference.keras3_twin"}
 ONLY_IN = {"keras": KERAS3, "tf_keras": {"weightscope.reference.tf_keras"},
            "tensorflow": {*KERAS3, "weightscope.reference.tf_keras", "weightscope.reference.child"},
