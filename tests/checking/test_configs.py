@@ -1,12 +1,11 @@
 """What a config may name, and what is never handed to Keras: told without any Keras."""
 
 import copy
-import json
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from edited_models import edited
 from running import run
 
 import weightscope
@@ -90,9 +89,9 @@ HAZARDS = [
      "keras.utils.normalize", ".config.inbound_nodes[0].args[0]"),
     (dense(name="../d"), "WS410", "another folder", ""),
     (dense(arguments={"compile_config": function("run_it")}), "WS402", "run_it", ".config.arguments.compile_config"),
-    ({**DENSE, "compile_config": {"loss": function("own_loss", "my_package")}}, "WS412", "my_package.own_loss",
+    ({**DENSE, "compile_config": {"loss": function("own_loss", "my_package")}}, "WS414", "my_package.own_loss",
      ".compile_config.loss"),
-    ({**DENSE, "compile_config": {"loss": {"class_name": "__lambda__", "config": {}}}}, "WS411", "Python code",
+    ({**DENSE, "compile_config": {"loss": {"class_name": "__lambda__", "config": {}}}}, "WS414", "Python code",
      ".compile_config.loss"),
     ({**DENSE, "class_name": "StringLookup", "config": {"name": "d", "vocabulary": "words.txt"}}, "WS408",
      "from another file", ""),
@@ -166,14 +165,8 @@ def test_code_counts_in_what_a_model_was_compiled_with(compiled, code, said):
 @pytest.fixture
 def compiled_with_code(tmp_path):
     """A copy of the XOR net whose loss is code, as an archive says it; the code is no code at all."""
-    with zipfile.ZipFile("sample_models/xor.keras") as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    config = json.loads(members["config.json"])
-    config["compile_config"] = {"loss": {"class_name": "__lambda__", "config": {"value": "e30="}}}
-    members["config.json"] = json.dumps(config)
-    with zipfile.ZipFile(tmp_path / "coded.keras", "w") as archive:
-        for name, data in members.items():
-            archive.writestr(name, data)
+    edited("sample_models/xor.keras", tmp_path / "coded.keras", lambda config: config.update(
+        compile_config={"loss": {"class_name": "__lambda__", "config": {"value": "e30="}}}))
     return str(tmp_path / "coded.keras")
 
 
@@ -185,6 +178,24 @@ def test_it_is_refused_before_keras_starts(compiled_with_code, monkeypatch):
     with pytest.raises(Unsafe, match="WS411 the model was compiled with Python code"):
         weightscope.verify(weightscope.load(compiled_with_code), np.ones((1, 2)), against="keras")
     assert not started
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("ending", ["keras", "h5", "folder"])
+def test_what_a_model_in_it_was_compiled_with_can_be_left_out(tmp_path, ending):
+    """Keras compiles it as it loads it; the loss that it names is nowhere to be found."""
+    import keras
+
+    inner = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)], name="inner")
+    inner.compile(loss="mse")
+    path = tmp_path / f"m.{ending.replace('folder', 'keras')}"
+    keras.Sequential([keras.Input((2,)), inner, keras.layers.Dense(1)]).save(path)
+    edited(path, tmp_path / f"n.{ending}", lambda config: config["config"]["layers"][1].update(
+        compile_config={"loss": function("own_loss", "nowhere")}))
+    model = weightscope.load(tmp_path / f"n.{ending}")
+    with pytest.raises(Unsafe, match=r"WS414 layer 'inner' .* names the function nowhere.own_loss"):
+        weightscope.verify(model, np.ones((1, 2)), against="keras")
+    assert weightscope.verify(model, np.ones((1, 2)), against=Reference("keras", ignore_code=True))
 
 
 @pytest.mark.keras

@@ -8,10 +8,11 @@ import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from edited_models import edited
 
 import weightscope
 from weightscope.cli import main
-from weightscope.errors import NothingChecked, ReferenceFailed, Unreadable, Unsafe
+from weightscope.errors import NothingChecked, ReferenceFailed, Unreadable, Unsafe, Unsupported
 from weightscope.model.structure import flatten
 from weightscope.opening.content_hash import content_hash
 from weightscope.reference import choosing
@@ -213,6 +214,41 @@ def test_tf_keras_is_not_given_what_reaches_outside_the_file(tmp_path, tf_keras,
         file.attrs["model_config"] = file.attrs["model_config"].replace(old, new)
     with pytest.raises(Unsafe, match=reason):
         weightscope.verify(weightscope.load(tmp_path / "model.h5"), np.ones((2, 3)), against="tf_keras")
+
+
+@pytest.mark.parametrize(("against", "kind"), [("tf_keras", Unsupported), ("auto", ReferenceFailed)])
+def test_a_file_of_keras_3_is_none_for_tf_keras(tmp_path, against, kind):
+    x = keras.Input((3,))
+    keras.Model(x, keras.layers.Dense(2)(x)).save(tmp_path / "model.h5")
+    with h5py.File(tmp_path / "model.h5", "r+") as file:
+        file.attrs["model_config"] = file.attrs["model_config"].replace('"units": 2', '"units": 2, "nonsense": null')
+    with pytest.raises(kind) as caught:
+        weightscope.verify(weightscope.load(tmp_path / "model.h5"), np.ones((2, 3)), against=against)
+    reads = "tf_keras does not read what only Keras 3 writes: --reference keras" in str(caught.value)
+    assert reads == (against == "tf_keras")
+
+
+def test_advice_to_switch_safe_mode_off_is_not_passed_on():
+    from weightscope.reference.child import _one_line
+
+    with pytest.raises(ValueError, match="safe_mode=False") as caught:
+        keras.saving.deserialize_keras_object({"class_name": "__lambda__", "config": {"value": "e30="}}, safe_mode=True)
+    told = _one_line(caught.value)
+    assert told.startswith("Requested the deserialization of a Python lambda.") and "unsafe" not in told
+    assert _one_line(ValueError("Call it with safe_mode=False.")) == "ValueError"
+
+
+@pytest.mark.parametrize("suffix", ["h5", "keras"])
+def test_keras_says_its_reason_and_no_dump(tmp_path, suffix):
+    """The configuration of the layer, which Keras prints whole, is in the file; its name is enough."""
+    keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="small")]).save(tmp_path / f"old.{suffix}")
+    edited(tmp_path / f"old.{suffix}", tmp_path / f"m.{suffix}", lambda config: config["config"]["layers"][1][
+        "config"].update(nonsense=None))
+    with pytest.raises(ReferenceFailed) as caught:
+        weightscope.verify(weightscope.load(tmp_path / f"m.{suffix}"), np.ones((2, 3)), against="keras")
+    said = str(caught.value)
+    assert "Keras could not load it: " in said and "Dense 'small': Unrecognized keyword arguments" in said
+    assert "config=" not in said and "GlorotUniform" not in said and "nonsense" in said
 
 
 @pytest.mark.parametrize("suffix", ["h5", "keras"])

@@ -53,6 +53,8 @@ HAZARDS = {hazard.code: hazard for hazard in (
            "import a module, and call whatever function of it the file names", _WITHOUT),
     Hazard("WS413", NOTE, "a loss or a metric of somebody's own", "do nothing by itself: whoever trains the model on"
            " needs its code", "nothing, for weightscope does not need it"),
+    Hazard("WS414", ERROR, "code, or something that is none of Keras', that a model in the model was compiled with",
+           "be made, and so run, as the file is loaded: a model in another one is compiled in any case", _WITHOUT),
     Hazard("WS421", ERROR, "a member outside the archive's folder", _UNPACKED, _AGAIN),
     Hazard("WS422", ERROR, "a symbolic link in an archive", _UNPACKED + ", or read files there", _AGAIN),
     Hazard("WS423", ERROR, "a backslash in a member's name", _UNPACKED + " on Windows", _AGAIN),

@@ -124,8 +124,7 @@ def _of_inner_training(found_in):
     """Return what finds in the compile_config of a model inside another one what it would find anywhere else."""
     def found(value, place):
         plain = found_in(value, place)
-        code = plain and {"WS401": "WS411"}.get(plain[0], "WS412")
-        return plain and (code, f"was compiled as a model inside this one, and {plain[1]}")
+        return plain and ("WS414", f"is a model in the model, and what it was compiled with {plain[1]}")
 
     return found
 

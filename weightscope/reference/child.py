@@ -27,7 +27,11 @@ from weightscope.reference.storing import append_array
 from weightscope.reference.tf_keras import TfKeras
 
 _NOISE = re.compile(r'\x1b\[[0-9;]*m|File "[^"]*", line \d+, in \S+|defined at \(most recent call last\):'
-                    r'|(?<=[.!?] )[^.!?]*(?:safe_mode=False|enable_unsafe_deserialization)[^!?]*')
+                    r'|(?:^|(?<=[.!?] ))[^.!?]*(?:safe_mode=False|enable_unsafe_deserialization)[^!?]*')
+# Keras prints the whole configuration of what it could not make.
+_DUMP = re.compile(r"(?:Error when deserializing class '\w+' using|<class '[^']*'> could not be deserialized"
+                   r" properly\.)[^{]*config=(\{.*?\})\.\s*Exception encountered: ", re.DOTALL)
+_DUMP_BEHIND = re.compile(r"\s*Full (?:object )?config: ?\{.*", re.DOTALL)
 MOST_FILES = 4  # with arrays that the parent has not read
 FEW = 4  # batches, for which compiling what makes them is not worth while
 MOST_UNTOLD = 4  # calls whose outputs are not yet written to one
@@ -114,9 +118,17 @@ def _own_objects(paths, functions):
 
 
 def _one_line(error, most=400):
-    """Return what an error says, without colours, and without the lines of code that TensorFlow made a node at."""
-    text = " ".join(_NOISE.sub("", str(error)).split()) or type(error).__name__
+    """Return what an error says, without colours, lines of code that TensorFlow made a node at, and whole configs."""
+    text = _DUMP.sub(_named, _DUMP_BEHIND.sub("", str(error)))
+    text = " ".join(_NOISE.sub("", text).split()) or type(error).__name__
     return text if len(text) <= most else text[:most - 3] + "..."
+
+
+def _named(dump):
+    """Return the class and the name of what Keras could not make, for what it prints of it."""
+    kind = re.search(r"class '(?:[\w.]*\.)?(\w+)'", dump[0])
+    name = re.search(r"'name': '([^']*)'", dump[1])
+    return f"{kind[1] if kind else ''} {repr(name[1]) if name else ''}".strip() + ": "
 
 
 def _serve(keras, inputs, request, answer, files):

@@ -90,6 +90,8 @@ class Referee:
         self._others = {kind: other_meanings(model, kind) for kind in kinds}
         keras_errs = len(self._others.get("keras", ())) > len(self._others.get("tf_keras", ()))
         every = ("tf_keras", "keras") if keras_errs else ("keras", "tf_keras")
+        if safety.is_of_keras_3(model.saved.config):
+            every = ("keras",)
         self._waiting = list(every if reference.kind == "auto" else (reference.kind,))
         self.batches, self.version, self.notes, self._failures, self._settled = samples.batches, "", [], [], False
         self.asks_twin, self.no_twin = reference.twin, ""

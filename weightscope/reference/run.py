@@ -13,6 +13,7 @@ import numpy as np
 
 from weightscope.errors import NoTwin, ReferenceFailed, Unreadable
 from weightscope.reference.storing import mapped_arrays, storable
+from weightscope.reference.stripping import is_compiled, untrained, write
 
 _SUFFIXES = {"keras archive": ".keras", "keras folder": "", "keras weights h5": ".weights.h5"}
 
@@ -30,9 +31,9 @@ class Run:
         folder = process.folder
         for index, array in enumerate(samples.arrays):
             np.save(folder / f"input_{index}.npy", storable(array))
-        request = {"kind": kind, "model": self._link(saved, folder), "inputs": len(samples.arrays),
-                   "batch_size": samples.batch_size,
-                   "config": json.dumps(saved.config) if saved.keeps_weights_only else None,
+        request = {"kind": kind, "model": self._link(saved, folder, reference.ignore_code),
+                   "inputs": len(samples.arrays), "batch_size": samples.batch_size,
+                   "config": json.dumps(untrained(saved.config)) if saved.keeps_weights_only else None,
                    "twin": reference.twin,
                    "custom_objects": [str(Path(path).resolve()) for path in reference.custom_objects],
                    "functions": {"names": reference.functions, "folder": os.getcwd()}}
@@ -41,15 +42,21 @@ class Run:
         process.tell("begin")
 
     @staticmethod
-    def _link(saved, folder):
-        """Return the path at which the child finds the model, or its weights: with the ending that Keras goes by."""
+    def _link(saved, folder, ignore_code=False):
+        """Return the path at which the child finds the model, or its weights: with the ending that Keras goes by.
+
+        ``ignore_code``: it finds a copy without what the models in it were compiled with, if they were.
+        """
         path = Path(saved.path).resolve()
         if saved.format == "SavedModel folder":
             return str(path / "variables" / "variables")
         if saved.format == "tensorflow checkpoint":
             return str(path).removesuffix(".index")
         model = folder / f"model{_SUFFIXES.get(saved.format, '.h5')}"
-        model.symlink_to(path)
+        if ignore_code and not saved.keeps_weights_only and is_compiled(saved):
+            write(saved, model)
+        else:
+            model.symlink_to(path)
         return str(model)
 
     def ready(self):

@@ -9,14 +9,14 @@ from weightscope.checking.catalogue import NEEDS_CODE, errors
 from weightscope.checking.configs import PACKAGES, RUNNING_OTHERS, Trust, reads_vocabulary
 from weightscope.errors import Unsafe, Unsupported
 from weightscope.layers.tensorflow.table import function_of
-from weightscope.model.constants import CONSTANTS, holds_code
+from weightscope.model.constants import CONSTANTS, TENSOR, holds_code
 from weightscope.model.layer import Unknown
 from weightscope.model.user_code import is_of_user
 from weightscope.opening.loose import Loose
 
 # These packages Keras 3 imports by itself (keras/src/saving/serialization_lib.py, _retrieve_class_or_fn).
 _FOUND = ("keras", "tf_keras", "builtins", *PACKAGES)
-_COMPILED = ("WS411", "WS412")  # hazards that only training meets
+_COMPILED = ("WS411", "WS412", "WS414")  # hazards of what a model was compiled with, which can be left out
 _FOREIGN = RUNNING_OTHERS | {"Lambda"}
 # Parts of tf_keras whose classes do nothing but what a layer needs; and of TensorFlow, whose functions only compute.
 _HARMLESS = {"layers", "engine", "models", "initializers", "regularizers", "constraints", "activations",
@@ -54,7 +54,7 @@ def check(model, reference):
 def refuse(saved, trust=None, ignore_code=False):
     """Return the findings in a file, a ``Saved``; raise Unsafe for the first one of level error.
 
-    ``ignore_code``: what only training meets is none.
+    ``ignore_code``: what a model was compiled with is none.
     """
     found = hazards.of_saved(saved, trust)
     bad = [finding for finding in errors(found) if not (ignore_code and finding.code in _COMPILED)]
@@ -70,10 +70,15 @@ def _keras_finds(module):
 
 
 def check_for_tf_keras(model, reference):
-    """Raise Unsafe where tf_keras, given the file, might run or read something besides it."""
+    """Raise Unsafe where tf_keras, given the file, might run or read something besides it.
+
+    Raises Unsupported for a file that only Keras 3 reads.
+    """
     for layer in model.with_parts():
         if isinstance(layer, Unknown) and layer.class_name not in _FOREIGN and not reference.custom_objects:
             raise Unsafe(_text(model, f"layer {layer.name!r} is a {layer.class_name}, which nobody here knows"))
+    if is_of_keras_3(model.saved.config):
+        raise Unsupported(f"{model.saved.path}: tf_keras does not read what only Keras 3 writes: --reference keras")
     reason = _reaches_out(model.saved.config)
     if reason:
         raise Unsafe(_text(model, reason))
@@ -95,6 +100,13 @@ def _reaches_out(value):
                                      if isinstance(value.get("class_name"), str) else None))
     items = (_reaches_out(item) for key, item in value.items() if key != "compile_config")
     return own or next(filter(None, items), None)
+
+
+def is_of_keras_3(value):
+    """Tell whether a config says what a layer is called on as only Keras 3 does."""
+    if isinstance(value, list):
+        return any(map(is_of_keras_3, value))
+    return isinstance(value, dict) and (value.get("class_name") == TENSOR or any(map(is_of_keras_3, value.values())))
 
 
 def _named(value):
