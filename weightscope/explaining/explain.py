@@ -7,6 +7,8 @@ from weightscope.explaining import activations, dense  # noqa: F401  (families, 
 from weightscope.explaining.steps import number
 from weightscope.explaining.told import NotExplained, Told, steps_of
 from weightscope.kernels.noting import Heard, listening
+from weightscope.kernels.short_floats import dtype_name
+from weightscope.layers.operations.dtypes import cast
 from weightscope.model.names import did_you_mean
 from weightscope.model.structure import flatten
 from weightscope.replaying.replay import Replay
@@ -93,7 +95,7 @@ class Explanation:
         values = [step.value for step in self.steps if step.value is not None]
         if not values:
             return "no step leads to it"
-        ends = values[-1] if dtype.kind in "OSU" else number(np.asarray(values[-1]).astype(dtype))
+        ends = values[-1] if dtype.kind in "OSU" else number(cast(np.asarray(values[-1]), dtype_name(dtype)))
         same = ends == self.value or (ends != ends and self.value != self.value)
         return None if same else f"the steps lead to {ends!r}, and it is {self.value!r}"
 

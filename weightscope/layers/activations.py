@@ -85,6 +85,11 @@ class PerPosition(Weight):
         if words:
             raise ValueError("the words of this weight's axes follow from its shape")
 
+    def size_along(self, word):
+        """Return None for an axis that the input shares, where the size of 1 says nothing of the input's."""
+        size = super().size_along(word)
+        return None if size == 1 else size
+
     def fits(self, shape):
         """Any array with an axis may be this weight."""
         return len(shape) > 0

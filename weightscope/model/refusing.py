@@ -67,7 +67,7 @@ class Refuses:
 
     def _channel_axes(self):
         """Yield the words that stand for the size of an axis of the input, and which axis that is."""
-        yield "in", 1 if getattr(self, "channels_first", False) else -1
+        yield "in", -1 - getattr(self, "rank", 0) if getattr(self, "channels_first", False) else -1
         axis = getattr(self, "axis", None)
         axis = axis[0] if isinstance(axis, (list, tuple)) and len(axis) == 1 else axis
         if isinstance(axis, int) and not isinstance(axis, bool):

@@ -133,7 +133,7 @@ class Overview:
         self.inputs = [(layer.name, layer.batch_shape, layer.policy) for layer in model.input_layers]
         self.outputs = [(ref.node, shapes.get(ref.node)) for ref in flatten(model.outputs)]
         self.trainable, self.frozen = self._parameters()
-        self.problems = list(self.ledger.problems)
+        self.problems = [] if model.is_part else list(self.ledger.problems)
 
     @property
     def saved(self):
@@ -142,8 +142,8 @@ class Overview:
 
     @cached_property
     def findings(self):
-        """The hazards of the file, as Findings."""
-        return hazards.of_saved(self.saved)
+        """The hazards of the file, as Findings; none for a part of a model, which has no file of its own."""
+        return [] if self.model.is_part else hazards.of_saved(self.saved)
 
     @property
     def ledger(self):
