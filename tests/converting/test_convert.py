@@ -13,7 +13,7 @@ from test_old_models import UNTOLD, cases, numbered, unpacked  # noqa: F401  (a 
 import weightscope
 from weightscope.converting.convert import _take_shapes, convert
 from weightscope.converting.rewriting import taken
-from weightscope.errors import Unsupported
+from weightscope.errors import NothingChecked, Unsupported
 from weightscope.layers import catalogue, families
 
 pytestmark = pytest.mark.keras
@@ -226,3 +226,17 @@ def test_what_keras_would_load_otherwise_is_written_so_that_it_does_not(tmp_path
     x = np.random.default_rng(1).normal(size=(2, 3, 4)).astype("float32")
     theirs = keras.saving.load_model(tmp_path / "new.keras").predict(x, verbose=0)
     np.testing.assert_allclose(theirs, model.predict(x, verbose=0), rtol=1e-4, atol=1e-5)
+
+
+def test_nan_of_the_input_says_nothing_of_what_is_written(tmp_path):
+    """What tf_keras and Keras make of a product and its relu at once gives 0 for NaN, and each by itself NaN."""
+    old = tf_keras.Sequential([tf_keras.layers.Input((3,)), tf_keras.layers.Dense(4, activation="relu")])
+    old.save(tmp_path / "old.h5")
+    x = RNG.normal(size=(4, 3)).astype("float32")
+    x[1, 2] = np.nan
+    found = convert(weightscope.load(tmp_path / "old.h5"), x)
+    assert found.agrees and found.own
+    assert [gap.finite for gap in found.gaps] == [12]
+    x[:] = np.nan
+    with pytest.raises(NothingChecked, match="all that it gives is NaN or infinite, which proves nothing"):
+        convert(weightscope.load(tmp_path / "old.h5"), x)

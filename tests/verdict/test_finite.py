@@ -74,7 +74,8 @@ def test_every_format_says_it(broken, tmp_path):
     told = json.loads(done.stdout)
     assert (told["verdict"], told["exit_code"], told["allow_nonfinite"]) == ("not finite", 1, False)
     assert told["not_finite"][0] == {"kind": "weight", "name": "d.kernel", "index": [1, 2], "value": "NaN", "nan": 1,
-                                     "infinite": 0, "size": 9, "excused": 0, "origin": None}
+                                     "infinite": 0, "size": 9, "excused": 0, "origin": None,
+                                     "swallowed": 0}
     found = weightscope.verify(weightscope.load(broken), X)
     assert "not finite" in str(found) and "d.kernel [1, 2] is NaN" in str(found)
     assert "✗ model.keras is not finite" in found._repr_html_()
@@ -118,6 +119,26 @@ def test_what_the_input_brings_in_is_no_fault(tmp_path):
     assert (found.verdict, found.exit_code) == ("unchecked", 3)
     assert sentence(found)[0] == "unchecked: all 8 outputs are NaN or infinite, which proves nothing"
     assert weightscope.verify(model, given, allow_nonfinite=True)
+
+
+def test_nan_that_keras_swallows_is_no_divergence(tmp_path):
+    """A product and its relu in one operation of TensorFlow's give 0 for NaN; each by itself gives NaN."""
+    path = saved(tmp_path, K.Dense(4, activation="relu", name="d"), K.Dense(2, name="last"))
+    given = X.copy()
+    given[1, 2] = NAN
+    theirs = keras.models.load_model(path).predict(given, verbose=0)
+    assert np.isfinite(theirs).all()
+    found = weightscope.verify(weightscope.load(path), given)
+    assert (found.verdict, [one.swallowed for one in found.not_finite]) == ("agrees", [0, 2])
+    assert not [line for line in sentence(found) if "chaotic" in line]
+    assert ("Keras' predict gives numbers for 2 outputs that its layers, run one by one, make NaN or infinite: what"
+            " computes several at once may take NaN for 0") in sentence(found)
+    assert weightscope.verify(weightscope.load(path), given * NAN).verdict == "unchecked"
+    altered(path, "d", "kernel", (1, 2), NAN)
+    for settings in ({}, {"tolerance": Tolerance(rtol=1e-3)}):
+        found = weightscope.verify(weightscope.load(path), X, **settings)
+        assert sentence(found)[0] == "not finite: d.kernel [1, 2] is NaN; all 8 outputs are NaN"
+    assert weightscope.verify(weightscope.load(path), X, allow_nonfinite=True)
 
 
 def test_a_sample_of_numbers_is_not_excused_by_another(tmp_path):

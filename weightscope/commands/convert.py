@@ -38,7 +38,7 @@ def command(model, reading, output, inputs, seed, unverified):
         raise SystemExit(1)
     with replaced(output, "wb") as file:
         file.write(found.data)
-    values = sum(gap.values for gap in found.gaps)
+    values = sum(gap.finite for gap in found.gaps)
     told = f"agrees with {found.reference} on {values} output values" if found.reference else "not verified"
     told += f", and with {found.own} on the old file" if found.own else ""
     click.echo(f"{printable(model)} → {printable(output)}: {printable(told)}")

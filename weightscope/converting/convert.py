@@ -13,7 +13,7 @@ from weightscope.converting import writing
 from weightscope.converting.own_keras import OwnKeras
 from weightscope.converting.rewriting import Rewriter
 from weightscope.converting.unsupported import unsupported
-from weightscope.errors import ReferenceFailed, Unreadable, Unsupported
+from weightscope.errors import NothingChecked, ReferenceFailed, Unreadable, Unsupported
 from weightscope.model.model import check_is_model
 from weightscope.model.structure import flatten
 from weightscope.opening.load import build, load
@@ -22,7 +22,7 @@ from weightscope.reference import safety
 from weightscope.reference.choosing import Reference
 from weightscope.replaying.replay import predict
 from weightscope.replaying.samples import samples_of
-from weightscope.verdict import gaps
+from weightscope.verdict import finite, gaps
 from weightscope.verdict.gaps import Gap
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ def convert(model: Model, inputs: Inputs | None = None, weights_only: bool = Fal
     ``replay`` takes them; None for not at all. The old file is then run by its own Keras too, where that is here and
     can: it has to give the same. Raises Unsupported, naming the layer, for what Keras 3 cannot express, and for a file
     that contradicts itself where nobody chose (``load(…, bind=…)``); Unsafe for one that no Keras is to be given;
-    ReferenceFailed where Keras 3 is not installed or does not load what was written.
+    NothingChecked where all that the old one gives is NaN or infinite; ReferenceFailed where Keras 3 is not installed
+    or does not load what was written.
     """
     check_is_model(model)
     if not model.is_part and model.ledger.contested and not model.ledger.chosen:
@@ -132,14 +133,28 @@ def _steps(path, layer):
 
 def _checked(model, data, written, inputs):
     """Return what is written as Converted, held against our replay of the old file, and against its own Keras."""
-    ours = flatten(predict(model, inputs))
+    ours = [np.asarray(output) for output in flatten(predict(model, inputs))]
     with OwnKeras(model, inputs) as own:
         theirs, version = _predicted(model, data, inputs)
         old = own.predicted()
-    tolerance = gaps.Tolerance()
-    found = [gaps.gap(a, b, tolerance) for a, b in zip(ours, theirs, strict=True)]
-    own_gap = gaps.gap(theirs, old, tolerance) if old else None
+    arrays, tolerance = samples_of(model, inputs).arrays, gaps.Tolerance()
+    new, old = [_told(model, arrays, ours, outputs) for outputs in (theirs, old)]
+    found = [gaps.gap(a, b, tolerance) for a, b in zip(ours, new, strict=True)]
+    if any(gap.values for gap in found) and not any(gap.finite for gap in found):
+        raise NothingChecked(f"{model.saved.path}: all that it gives is NaN or infinite, which proves nothing: give"
+                             " other inputs, or write it with --unverified")
+    own_gap = gaps.gap(new, old, tolerance) if old else None
     return Converted(written, found, version, own.version, own_gap, own.reason)
+
+
+def _told(model, arrays, ours, theirs):
+    """Return what Keras gives, but ours where NaN or infinities in weights or ``arrays`` make that no number.
+
+    What Keras' predict makes of several layers at once may take NaN for 0, which says nothing of what was written.
+    """
+    follows = [finite.follow_from_given(model, arrays, one) for one in ours]
+    return theirs and [np.where(lost, one, other) if lost.any() and one.shape == other.shape else other
+                       for lost, one, other in zip(follows, ours, theirs, strict=True)]
 
 
 def _predicted(model, data, inputs):

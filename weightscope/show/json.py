@@ -239,7 +239,8 @@ def _trial(trial):
 
 def _not_finite(found):
     return {"kind": found.kind, "name": found.name, "index": list(found.index), "value": found.value, "nan": found.nan,
-            "infinite": found.infinite, "size": found.size, "excused": found.excused, "origin": found.origin or None}
+            "infinite": found.infinite, "size": found.size, "excused": found.excused, "origin": found.origin or None,
+            "swallowed": found.swallowed}
 
 
 def _gap(found):

@@ -28,6 +28,8 @@ def beside(result):
     """Return lines for what is NaN or infinite beside another verdict, and for what the input brings in."""
     lines = [f"input '{printable(one.name)}' holds {_numbers(one)}, first at {_place(one)}: what comes of"
              f" {'it' if one.count == 1 else 'them'} is no fault of the model's" for one in _of(result, "input")]
+    if result.verdict != "diverges":
+        lines += [_swallowed(one) for one in _of(result, "output") if one.swallowed]
     if result.verdict == "not finite":
         return lines
     weights = [weight_text(one) for one in _of(result, "weight")]
@@ -73,6 +75,11 @@ def _void(one, result):
 def _excused(one, result):
     return (f"{one.excused:,} of {_counted_outputs(one, result)} {_is(one.excused)} NaN or infinite for samples whose"
             " input is")
+
+
+def _swallowed(one):
+    return (f"Keras' predict gives numbers for {counted(one.swallowed, 'output')} that its layers, run one by one, make"
+            " NaN or infinite: what computes several at once may take NaN for 0")
 
 
 def _counted_outputs(one, result):

@@ -108,8 +108,8 @@ def _header(page, view):
     version = f"Keras {printable(saved.keras_version)}" if saved.keras_version else ""
     backend = f"{printable(saved.backend)} backend" if saved.backend else ""
     page.line((printable(view.model.name), "bold"), printable(view.model.class_name), saved.format, version, backend)
-    width = max((len(printable(name)) for name, *_ in [*view.inputs, *view.outputs]), default=0)
-    width = min(width, page.width // 2)
+    widths = [len(printable(name)) for name, *_ in [*view.inputs, *view.outputs]]
+    width = max((width for width in widths if width <= page.width // 2), default=0)  # a longer one shifts only its own
     for name, shape, dtype in view.inputs:
         page.line("input ", (printable(name).ljust(width), "bold"), (shape_text(shape), "green"), printable(dtype))
     for name, shape in view.outputs:

@@ -22,7 +22,8 @@ class NotFinite:
     ``kind``: "weight", "input" or "output"; ``name``: the path of a weight, its layer's and its own, the name of an
     input, or the number of an output; ``index``, ``value``: of the first; ``nan``, ``infinite``: how many; ``size``: of
     the array; ``excused``: how many besides an output has for samples whose input has such numbers; ``origin``: the
-    path of the layer in which those of an output began, where one can be told.
+    path of the layer in which those of an output began, where one can be told; ``swallowed``: how many of an output are
+    so in ours, while the reference's ``predict`` gives numbers.
     """
 
     kind: str
@@ -34,6 +35,7 @@ class NotFinite:
     size: int
     excused: int = 0
     origin: str = ""
+    swallowed: int = 0
 
     @property
     def count(self) -> int:
@@ -94,8 +96,23 @@ def of_outputs(model, inputs, ours, theirs):
         known = [array for array in pair if array is not None]
         one = next((one for array in known if (one := of_array("output", str(index), array, _along(excused, array)))),
                    None)
-        found += [one] if one else []
+        found += [replace(one, swallowed=_swallowed(*pair))] if one else []
     return found
+
+
+def follow_from_given(model, inputs, array):
+    """Return booleans of an output's shape: which of it are NaN or infinite because weights or inputs are."""
+    if array.dtype.kind not in "fc" or not array.size or _is_finite(array):
+        return np.zeros(array.shape, bool)
+    given = True if of_weights(model) else _along(_excused_samples(model, inputs), array)
+    return ~np.isfinite(array) & given
+
+
+def _swallowed(ours, theirs):
+    """Return how many numbers are not finite in ours and finite in theirs."""
+    if ours is None or theirs is None or ours.dtype.kind not in "fc" or ours.shape != theirs.shape:
+        return 0
+    return int((~np.isfinite(ours) & np.isfinite(theirs)).sum())
 
 
 def _excused_samples(model, inputs):

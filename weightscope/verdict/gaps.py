@@ -119,6 +119,11 @@ class Gap:
     span: float = 0.0
 
     @property
+    def finite(self) -> int:
+        """How many numbers were compared that are neither NaN nor infinite."""
+        return self.values - self.not_finite
+
+    @property
     def is_chaotic(self) -> bool:
         """Whether rounding can make of this output almost any other, so that it proves nothing."""
         return not self.span < CHAOTIC

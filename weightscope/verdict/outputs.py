@@ -55,16 +55,18 @@ class Outputs:
 
         ``rows``: the Differences of all batches. Where every layer agrees by itself, what its roundings add up to is no
         fault: then it is enough that ``predict`` gives what the layers of the reference gave, as far as rounding
-        on the way lets it; and where that may be anything, the layers decide.
+        on the way lets it; and where that may be anything, or is no number, the layers decide.
         """
         if self._given is None:
             return []
         tolerance = replace(tolerance, through=self._dtype)
+        sound = all(row.own is not None and row.verdict == "agrees" for row in rows)
+        sound = sound and all(output is not None for output in self._theirs)
+        traced = flatten(concatenate(self._theirs)) if sound else []
+        predicted = [_as_called(*pair) for pair in zip(traced, predicted)] if sound else predicted
         pairs = zip(self.ours(len(predicted)), predicted, strict=True)
         found = [gap(a, in_our_float(b, a.dtype), tolerance) for a, b in pairs if b is not None]
-        sound = all(row.own is not None and row.verdict == "agrees" for row in rows)
-        if sound and all(output is not None for output in self._theirs) and not tolerance.is_given:
-            traced = flatten(concatenate(self._theirs))
+        if sound and not tolerance.is_given:
             kept = [gap(a, b, tolerance).within for a, b in zip(traced, predicted) if b is not None]
             found = [replace(one, within=one.within or fine) for one, fine in zip(found, kept)]
             if not all(one.within for one in found) and float64.reason_against(self._model) is None:
@@ -93,6 +95,17 @@ def _outputs_in(model, trace):
     return [found[index] for found, index in leaves]
 
 
+def _as_called(traced, predicted):
+    """Return an output of ``predict``, with what the calls gave where that is no number.
+
+    What TensorFlow makes of several calls at once, a product and its relu, may take NaN for 0.
+    """
+    if predicted is None or predicted.dtype.kind != "f" or traced.shape != predicted.shape:
+        return predicted
+    lost = ~np.isfinite(traced)
+    return np.where(lost, traced, predicted) if lost.any() else predicted
+
+
 def _in_span(one, traced, predicted, exact, span, tolerance):
     """Return the Gap ``one`` of an output of ``predict``, which is within where rounding can make it of ``traced``."""
     if one.problem or predicted.dtype.kind != "f":
@@ -100,7 +113,7 @@ def _in_span(one, traced, predicted, exact, span, tolerance):
     with np.errstate(all="ignore"):
         run = np.abs(traced - exact, dtype="float64")
     axes = tuple(range(1, predicted.ndim))
-    whole = np.maximum(2 * run, span).max(axis=axes, keepdims=True, initial=0)
+    whole = np.where(np.isfinite(traced), np.maximum(2 * run, span), 0).max(axis=axes, keepdims=True, initial=0)
     span = np.broadcast_to(np.where(np.isfinite(whole), whole, np.inf), predicted.shape)
     kept = gap_in_span(traced, predicted, tolerance, span)
     largest = float(np.abs(predicted[np.isfinite(predicted)]).max(initial=0))
