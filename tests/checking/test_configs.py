@@ -1,6 +1,8 @@
 """What a config may name, and what is never handed to Keras: told without any Keras."""
 
 import copy
+import importlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +68,12 @@ HAZARDS = [
      ".config.activation"),
     (dense(activation={"class_name": "function", "module": "keras.activations", "config": {"name": "relu"}}), "WS402",
      "no function", ".config.activation"),
+    (dense(activation="run_it"), "WS402", "the function run_it, which Keras would call as its activation", ".config"),
+    (dense(activation="my_package.functions.run_it"), "WS402", "my_package.functions.run_it", ".config"),
+    (dense(bias_initializer="print"), "WS402", "print, which Keras would call as its bias_initializer", ".config"),
+    (dense(kernel_regularizer="run_it"), "WS402", "as its kernel_regularizer", ".config"),
+    (dense(bias_constraint="run_it"), "WS402", "as its bias_constraint", ".config"),
+    ({"class_name": "GRU", "config": {"name": "d", "inner_init": "run_it"}}, "WS402", "as its inner_init", ".config"),
     (dense(kernel_initializer={"module": "my_package", "class_name": "Own", "config": {}}), "WS403",
      "of the module my_package", ".config.kernel_initializer"),
     (dense(bias_initializer={"module": "keras.utils", "class_name": "normalize", "config": {}}), "WS403",
@@ -76,6 +84,12 @@ HAZARDS = [
     ({**DENSE, "module": "my_package", "class_name": "load"}, "WS403", "of the module my_package", ""),
     ({**DENSE, "module": "my_package", "class_name": "Own"}, "WS404", "of the module my_package", ""),
     ({**DENSE, "registered_name": "other>Thing"}, "WS405", "under the name of 'other>Thing'", ""),
+    ({**DENSE, "registered_name": "other>Dense"}, "WS405", "under the name of 'other>Dense'", ""),
+    ({**DENSE, "class_name": "other>Dense"}, "WS405", "asks for other>Dense under the name of", ""),
+    ({**DENSE, "registered_name": 7}, "WS405", "under the name of 7", ""),
+    ({**DENSE, "module": 7}, "WS403", "is no text but 7", ""),
+    ({**DENSE, "module": ["keras", "layers"]}, "WS403", "is no text but ['keras', 'layers']", ""),
+    ({**DENSE, "module": "keras.utils", "class_name": "Progbar"}, "WS403", "no part of a model", ""),
     ({**DENSE, "class_name": "TorchModuleWrapper"}, "WS406", "TorchModuleWrapper", ""),
     ({**DENSE, "class_name": "TFSMLayer"}, "WS406", "TFSMLayer", ""),
     ({**DENSE, "class_name": "InstanceMethod"}, "WS406", "InstanceMethod", ""),
@@ -85,6 +99,7 @@ HAZARDS = [
     ({"class_name": "__typespec__", "config": []}, "WS407", "__typespec__", ""),
     ({**DENSE, "class_name": "Lambda", "config": {"name": "d", "function": "run_it", "function_type": "function",
                                                   "module": "my_package"}}, "WS402", "my_package.run_it", ""),
+    ({**DENSE, "class_name": "Lambda", "config": {"name": "d", "function": "run_it"}}, "WS402", "run_it", ""),
     (dense(inbound_nodes=[{"args": [function("normalize", "keras.utils")], "kwargs": {}}]), "WS402",
      "keras.utils.normalize", ".config.inbound_nodes[0].args[0]"),
     (dense(name="../d"), "WS410", "another folder", ""),
@@ -138,8 +153,41 @@ def test_what_keras_compiles_with_is_no_finding(compiled):
     assert list(of_config({"compile_config": compiled})) == []
 
 
+@pytest.mark.parametrize("kind", ["Net", "layer"])
+def test_a_model_of_somebodys_own_is_told_as_one(kind):
+    model = {"module": "my_package.nets", "class_name": kind, "registered_name": f"mine>{kind}",
+             "config": {"name": "m", "layers": [DENSE]}}
+    found, = of_config(model, "config.json")
+    assert found.code == "WS404" and found.said == f"the model asks for {kind} of the module my_package.nets"
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("of", ["activations", "initializers", "regularizers", "constraints"])
+@pytest.mark.parametrize("package", ["keras.src", "tf_keras"])
+def test_every_word_that_keras_knows_is_handed_on(package, of):
+    module = importlib.import_module(f"{package}.{of}")
+    words = getattr(module, "ALL_OBJECTS_DICT", None) or [
+        name for name in vars(module) if not name.startswith("_") and name not in ("get", "serialize", "deserialize")]
+    setting = {"activations": "activation", "initializers": "kernel_initializer", "regularizers": "kernel_regularizer",
+               "constraints": "kernel_constraint"}[of]
+    assert len(words) > 5
+    assert [word for word in words if findings(dense(**{setting: word}))] == []
+
+
+@pytest.mark.keras
+def test_what_a_feature_space_is_made_of_is_handed_on():
+    import keras
+
+    space = keras.utils.FeatureSpace({"a": "float_normalized", "b": "string_categorical", "c": "integer_categorical"},
+                                     crosses=[("b", "c")])
+    config = json.loads(json.dumps(keras.saving.serialize_keras_object(space)))
+    assert findings({"module": "keras.layers", "class_name": "Wrapper", "config": {"name": "d", "layer": config}}) == []
+
+
 def test_a_layer_of_somebodys_own_answers_for_what_is_in_it():
     inside = {"module": "my_package", "class_name": "sign", "config": {}}
+    assert [found.code for found in findings({**dense(activation="mine"), "module": "my_package"})] == ["WS404"]
+    assert len(findings({**dense(activation="print"), "module": "my_package"})) == 2
     own = {**dense(kernel_quantizer=inside, activation=function("system", "os")), "module": "my_package"}
     assert [finding.code for finding in findings(own)] == ["WS404", "WS402"]
     assert [finding.code for finding in findings(dense(kernel_quantizer=inside))] == ["WS403"]
@@ -170,14 +218,32 @@ def compiled_with_code(tmp_path):
     return str(tmp_path / "coded.keras")
 
 
-def test_it_is_refused_before_keras_starts(compiled_with_code, monkeypatch):
+@pytest.fixture
+def nothing_starts(monkeypatch):
+    """A list of the runs of Keras that were begun, none of which is; it has to stay empty."""
     from weightscope.reference import choosing
 
     started = []
     monkeypatch.setattr(choosing, "Run", lambda *_: started.append(True))
+    yield
+    assert not started
+
+
+def test_it_is_refused_before_keras_starts(compiled_with_code, nothing_starts):
     with pytest.raises(Unsafe, match="WS411 the model was compiled with Python code"):
         weightscope.verify(weightscope.load(compiled_with_code), np.ones((1, 2)), against="keras")
-    assert not started
+
+
+@pytest.mark.parametrize("model", ["xor.keras", "xor.h5"])
+@pytest.mark.parametrize("word", ["print", "my.module.fn"])
+def test_a_word_for_a_function_is_refused_before_keras_starts(tmp_path, nothing_starts, model, word):
+    path = tmp_path / model
+    edited(Path("sample_models", model), path, lambda config: config["config"]["layers"][-1]["config"].update(
+        activation=word))
+    opened = weightscope.load(path)
+    for asks in (weightscope.verify, weightscope.record):
+        with pytest.raises(Unsafe, match=f"WS402 layer .* names the function {word}, .* --allow-function {word}"):
+            asks(opened, np.ones((1, 2)), against="keras")
 
 
 @pytest.mark.keras

@@ -56,6 +56,7 @@ def onnx():
 
 FOREIGN = {
     "pickle": (pickle.dumps([1]), "WS461", "Python pickle"),
+    "YAML": (b"class_name: Sequential\nconfig:\n- class_name: !!python/name:math.pi ''\n", "WS461", "is YAML"),
     "old pickle": (pickle.dumps(len, protocol=0), "WS461", "Python pickle"),
     "TensorFlow Lite": (b"\x1c\0\0\0TFL3" + bytes(20), "WS462", "TensorFlow Lite"),
     "ONNX": (onnx(), "WS462", "ONNX"),

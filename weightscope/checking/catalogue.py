@@ -35,8 +35,8 @@ HAZARDS = {hazard.code: hazard for hazard in (
            " whatever function of it the file names, on what the file says", "--allow-function {name} if you trust it"),
     Hazard("WS403", ERROR, "a class that is none of Keras'", "import a module, and make whatever of it the file names",
            "--custom-objects FILE, if the class is yours"),
-    Hazard("WS404", WARNING, "a layer of somebody's own", "do nothing by itself: whoever loads the file needs its code",
-           "--custom-objects FILE, with the code of the class"),
+    Hazard("WS404", WARNING, "a layer or a model of somebody's own", "do nothing by itself: whoever loads the file"
+           " needs its code", "--custom-objects FILE, with the code of the class"),
     Hazard("WS405", ERROR, "a class of Keras under another's name", "put a class that was registered before in the"
            " place of Keras' own", _AGAIN),
     Hazard("WS406", ERROR, "a layer that runs what is not in the file", "load and run another model, a pickle or a"

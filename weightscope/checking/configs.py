@@ -12,19 +12,18 @@ import sys
 
 from weightscope.checking import graphs
 from weightscope.checking.catalogue import NEEDS_CODE, Finding
-from weightscope.kernels.activations import ACTIVATIONS
-from weightscope.layers.families import bring_all
+from weightscope.checking.functions import computes, plainly_named
 from weightscope.model.constants import CONSTANTS, TENSOR, holds_code
 from weightscope.model.excused import EXCUSED, FOREIGN
-from weightscope.model.registry import known_operations
 
 # Packages whose classes Keras finds by itself, and the parts of Keras whose classes do only what a model needs.
 KERAS = ("keras", "tf_keras", "keras_core", "tensorflow")
 PACKAGES = ("keras_hub", "keras_cv", "keras_nlp")
 _HOMES = {"layers", "engine", "models", "ops", "initializers", "regularizers", "constraints", "activations", "random",
           "dtype_policies", "mixed_precision", "quantizers", "utils", "losses", "metrics", "optimizers"}
+_UTILITIES = ("FeatureSpace", "Feature", "Cross")  # all of keras.utils that a model may hold
+_REGISTERED = {"optimizers", "applications", "models"}  # parts of tf_keras whose classes are registered as users' are
 _CLASS = re.compile(r"_?[A-Z]\w*")
-_FUNCTION = re.compile(r"[a-z]\w*")
 _READS_FILES = re.compile(r"Tokenizer|Preprocessor|Converter")  # of the packages: they open what their settings name
 _LEADS_OUT = re.compile(r"^[/\\]|(^|[/\\])\.\.([/\\]|$)")
 # Layers around something that is not in the file, and nodes of tf_keras that call whatever they name.
@@ -76,6 +75,11 @@ class _Place:
         self.above, self.key = above, key
 
     @property
+    def is_root(self):
+        """Whether what stands here is the model itself."""
+        return self.key is None
+
+    @property
     def holds_layers(self):
         """Whether what stands here is a layer: the whole, or in a setting that takes layers."""
         key = self.above.key if isinstance(self.key, int) and isinstance(self.above, _Place) else self.key
@@ -100,7 +104,7 @@ def _walk(value, place, owner, found_in, in_own=None):
             if isinstance(item, (dict, list)):
                 yield from _walk(item, _Place(place, index), owner, found_in, in_own)
     elif isinstance(value, dict):
-        owner = _owner(value, owner)
+        owner = _owner(value, owner, place)
         found = found_in(value, place)
         if found:
             code, said, *name = found
@@ -112,7 +116,9 @@ def _walk(value, place, owner, found_in, in_own=None):
                 yield from _walk(item, _Place(place, key), owner, below, in_own)
 
 
-def _owner(value, owner):
+def _owner(value, owner, place):
+    if place.is_root and "class_name" in value:
+        return "the model "
     inner = value.get("config") if "class_name" in value else None
     name = inner.get("name") if isinstance(inner, dict) else None
     kind = value["class_name"] if isinstance(name, str) else None
@@ -135,6 +141,10 @@ def _of_object(value, place, trust):
     old = sorted(key for key, word in value.items() if key.endswith("_type") and word == "lambda")
     if old:
         return "WS401", f"holds Python code in its {old[0].removesuffix('_type')}"
+    for key, word in plainly_named(value):
+        plain = _of_function(word, None, trust)
+        if plain:
+            return plain[0], f"{plain[1]} as its {key}", plain[2]
     if not isinstance(kind, str) or kind in (TENSOR, *CONSTANTS):
         return None
     if kind == "__lambda__":
@@ -162,9 +172,9 @@ def reads_vocabulary(settings):
 
 
 def _of_lambda(kind, settings, trust):
-    """Return what is to be said of a function that a Lambda of Keras 1 or 2 names."""
+    """Return what is to be said of a function that a Lambda names by a plain word, as Keras 1 and 2 write it."""
     for key in _LAMBDA_FUNCTIONS if kind == "Lambda" else ():
-        if isinstance(settings.get(key), str) and settings.get(f"{key}_type") == "function":
+        if isinstance(settings.get(key), str):
             return _of_function(settings[key], settings.get("module" if key == "function" else f"{key}_module"), trust)
     return None
 
@@ -174,47 +184,46 @@ def _of_function(name, module, trust):
         return "WS402", "names no function where one is asked for", "NAME"
     named = name if module in (None, "builtins") else f"{module}.{name}"
     allowed = name in trust.functions or named in trust.functions or (trust.own and not _is_of_python(name, module))
-    if allowed or _computes(name, module):
+    if allowed or computes(name, module):
         return None
     return "WS402", f"names the function {named}, which Keras would call", named
 
 
-def _computes(name, module):
-    """Tell whether a function is one of Keras' that only compute: an activation, or one of ``keras.ops``."""
-    if module is not None and not isinstance(module, str):
-        return False
-    words = (module or "builtins").replace(".src", "").split(".")
-    if words in (["builtins"], ["keras"]) or words[:2] == ["keras", "activations"]:
-        return name in ACTIVATIONS or (words == ["builtins"] and _is_operation(name))
-    return words[:2] == ["keras", "ops"] and _is_operation(name)
-
-
-def _is_operation(name):
-    if not _FUNCTION.fullmatch(name):
-        return False
-    bring_all()
-    return any(name.replace("_", "") == known for _, known in known_operations())
-
-
 def _of_class(value, place, trust):
-    kind, module, registered = value["class_name"], value.get("module"), value.get("registered_name")
-    is_class = _CLASS.fullmatch(kind.rpartition(">")[2])
+    kind, module = value["class_name"], value.get("module")
+    if not (module is None or isinstance(module, str)):
+        return "WS403", f"asks for {kind} of a module whose name is no text but {module!r:.60}"
     of_python = _is_of_python(kind, module)
     if trust.own and not of_python:
         return None
-    words = [word for word in str(module or "").split(".") if word not in ("src", "python", "keras_api", "_v2", "api")]
+    words = [word for word in (module or "").split(".") if word not in ("src", "python", "keras_api", "_v2", "api")]
     of_keras = words[:1] != [""] and words[0] in KERAS and (
         len(words) == 1 or words[1] in _HOMES or words[1] == "keras")
     if of_python or not (of_keras or words[0] in ("", "builtins", *PACKAGES)):
-        own_layer = is_class and not of_python and words[0] not in KERAS and place.holds_layers
+        own_layer = not of_python and words[0] not in KERAS and place.holds_layers and _is_own_class(value, place)
         return NEEDS_CODE if own_layer else "WS403", f"asks for {kind} of the module {module}"
-    if not is_class:
+    if not _CLASS.fullmatch(kind.rpartition(">")[2]):
         return "WS403", f"asks for {kind!r}, which is the name of no class of Keras"
     if words[0] in PACKAGES and _READS_FILES.search(kind):
         return "WS406", f"asks for a {kind}, which opens what its settings name"
-    if of_keras and isinstance(registered, str) and registered and registered.rpartition(">")[2] != kind:
-        return "WS405", f"asks for {kind} under the name of {registered!r}"
-    return None
+    if of_keras and "utils" in words[1:] and kind not in _UTILITIES:
+        return "WS403", f"asks for {kind} of the module {module}, which is no part of a model"
+    return _of_registered(kind, value.get("registered_name"), words) if of_keras else None
+
+
+def _is_own_class(value, place):
+    """Tell whether a class of somebody's own has the name of one; a model's own class, if registered, may have any."""
+    return _CLASS.fullmatch(value["class_name"].rpartition(">")[2]) or (
+        place.is_root and ">" in str(value.get("registered_name")))
+
+
+def _of_registered(kind, registered, words):
+    """Return what is to be said of a class of Keras that a config calls by somebody else's name, or None."""
+    if registered is None or registered == "":
+        registered = kind
+    package, _, name = str(registered).rpartition(">")
+    own = package in ("", "Custom" if _REGISTERED & set(words) else "") and ">" not in kind
+    return None if own and name == kind else ("WS405", f"asks for {kind} under the name of {registered!r}")
 
 
 def _of_training(value):
@@ -223,7 +232,7 @@ def _of_training(value):
         return "WS411", "was compiled with Python code"
     kind, module = value.get("class_name"), value.get("module")
     name = value.get("config") if kind == "function" else kind
-    if not isinstance(kind, str) or not isinstance(name, str) or _computes(name, module):
+    if not isinstance(kind, str) or not isinstance(name, str) or computes(name, module):
         return None
     if _is_of_python(name, module):
         return "WS412", f"was compiled with {module}.{name}, which belongs to Python and computes no loss"

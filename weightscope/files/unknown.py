@@ -70,8 +70,10 @@ STARTS = (
 _TORCH = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 _OF_OBJECTS = re.compile(rb"'\|?O'")
 _OLD_PICKLE = re.compile(rb"[(\]}lcd]{0,3}[ci][A-Za-z_][\w.]*\n[A-Za-z_]\w*\n")
+_PYTHON_IN_YAML = re.compile(rb"^[ \t]*(- )*([\w'\"]+:[ \t]*)?!!python/", re.MULTILINE)
 _LONGEST_HEADER = 100 << 20
 _MOST_FIELDS = 1000
+_HEAD_OF_TEXT = 1 << 16
 
 
 def error_for(source: Source) -> WeightscopeError:
@@ -100,6 +102,10 @@ def kind_of(source: Source) -> Kind:
 def _by_place(source: Source) -> Kind | None:
     """What is told by bytes that are not the first, or not of one kind."""
     head = source.head
+    text = source.window(0, min(_HEAD_OF_TEXT, source.length)).read()
+    if b"class_name:" in text and _PYTHON_IN_YAML.search(text):
+        return PICKLE._replace(seems="is YAML that asks for objects of Python, as a pickle does; weightscope never"
+                                     " reads any")
     if head[4:8] == b"TFL3":
         return _model_of("a TensorFlow Lite model", "name the Keras model it was converted from")
     if head[257:262] == b"ustar":
