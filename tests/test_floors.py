@@ -45,8 +45,8 @@ ONLY_IN = {"keras": KERAS3, "tf_keras": {"weightscope.reference.tf_keras"},
            "tensorflow": {*KERAS3, "weightscope.reference.tf_keras", "weightscope.reference.child"},
            "rich": {"weightscope.show.terminal"}, "click": {"weightscope.cli", "weightscope.commands"}}
 # importlib.metadata is slow, and only wanted when a class is unknown; families are imported as a model needs them,
-# and a format when it is written.
-LATE = {"weightscope.model.taught", "weightscope.layers.families", "weightscope.show.formats"}
+# and a format when it is written; the command line where an interrupt ends in one line.
+LATE = {"weightscope.__main__", "weightscope.model.taught", "weightscope.layers.families", "weightscope.show.formats"}
 MOST_LINES, MOST_PARAMETERS = 40, 6
 
 

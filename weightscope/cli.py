@@ -54,6 +54,13 @@ class Commands(click.Group):
         except Exception as error:
             _fail_as_bug(error)
 
+    def make_context(self, *given, **extra):
+        """Read the options; an interrupt meanwhile ends as any other does."""
+        try:
+            return super().make_context(*given, **extra)
+        except KeyboardInterrupt:
+            _fail("interrupted", INTERRUPTED)
+
     def resolve_command(self, ctx, args):
         """Find the command: ``inspect`` for a path; or name the commands that look like what was typed."""
         if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):

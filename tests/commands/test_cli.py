@@ -122,6 +122,23 @@ def test_an_interrupt_is_one_line(shown):
     assert (process.returncode, errors) == (130, "weightscope: interrupted\n")
 
 
+@pytest.mark.parametrize("module", ["click", "weightscope.cli", "weightscope.commands.verify", "numpy", "h5py",
+                                    "weightscope.opening.load"])
+def test_an_interrupt_while_it_imports_is_one_line(module):
+    """The signal is sent as soon as the module is looked for, so at the same moment each time."""
+    code = ("import os, runpy, sys\n"
+            "class Interrupting:\n"
+            "    def find_spec(name, path=None, target=None):\n"
+            "        if name == os.environ['INTERRUPTED_AT']:\n"
+            "            sys.meta_path.remove(Interrupting)\n"
+            "            os.kill(os.getpid(), 2)\n"
+            "sys.meta_path.insert(0, Interrupting)\n"
+            "runpy.run_module('weightscope', run_name='__main__', alter_sys=True)")
+    done = subprocess.run([sys.executable, "-c", code, "inspect", "sample_models/xor.h5"], capture_output=True,
+                          text=True, env={**os.environ, "INTERRUPTED_AT": module})
+    assert (done.returncode, done.stderr, done.stdout) == (130, "weightscope: interrupted\n", "")
+
+
 def test_output_that_the_encoding_lacks_is_escaped(shown):
     done = run("inspect", shown["small.h5"].path, env={"PYTHONIOENCODING": "ascii"})
     assert done.returncode == 0
