@@ -125,13 +125,12 @@ def test_unclaimed_arrays_and_problems_are_listed(shown, tmp_path):
 
 def test_arrays_are_read_one_at_a_time_and_only_when_asked_for(shown, monkeypatch):
     reads = []
-    read = Stored.read
 
-    def counted(stored):
-        reads.append(stored.path)
-        return read(stored)
+    def counted(way):
+        return lambda stored: reads.append(stored.path) or way(stored)
 
-    monkeypatch.setattr(Stored, "read", counted)
+    monkeypatch.setattr(Stored, "read", counted(Stored.read))
+    monkeypatch.setattr(Stored, "pieces", counted(Stored.pieces))
     opened = load(shown["small.h5"].path)
     model(Overview(opened), Page(io.StringIO()))
     assert reads == []

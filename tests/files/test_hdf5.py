@@ -10,7 +10,8 @@ from files.hostile import little_memory, model
 from h5py import h5z
 
 from weightscope.errors import Unreadable, Unsafe
-from weightscope.files import chunks
+from weightscope.files import budget, chunks, datasets
+from weightscope.files.datasets import boxes
 from weightscope.files.hdf5 import Tree
 from weightscope.files.read import read
 
@@ -107,6 +108,53 @@ def test_packed_arrays_are_read(path):
     assert read_back["bool"].dtype == bool and read_back["bool"].sum() == 596
     assert read_back["none"].shape == (0, 30) and read_back["complex"][0, 2] == 2j
     assert saved.arrays["model_weights/big"].dtype == "float32"
+
+
+@pytest.mark.parametrize("shape", [(), (0, 3), (7,), (5, 1, 4), (3, 40), (2, 3, 5, 7), (1, 100)])
+@pytest.mark.parametrize("most", [1, 4, 30, 1000])
+def test_boxes_cover_an_array_once(shape, most):
+    seen = np.zeros(shape, int)
+    for corner, extent in boxes(shape, most):
+        box = seen[(*(slice(start, start + size) for start, size in zip(corner, extent)), ...)]
+        assert box.shape == extent and box.size <= most
+        box += 1
+    assert (seen == 1).all()
+
+
+@pytest.mark.parametrize("how", [{}, {"chunks": (7, 9)}, {"chunks": (20, 30), "compression": "gzip", "shuffle": True}])
+@pytest.mark.parametrize("dtype", ["float32", ">f8", "int8", "bfloat16"])
+def test_pieces_are_what_is_read_at_once(path, monkeypatch, how, dtype):
+    values = np.arange(600).reshape(20, 30)
+    halves = (values.astype("f4").view("<u4") >> 16).astype("<u2").view("V2")
+    with model(path) as group:
+        group.create_dataset("w", data=halves if dtype == "bfloat16" else values.astype(dtype), **how)
+        group["number"] = 7.0
+    monkeypatch.setattr(datasets, "PIECE", 50)
+    with read(path) as saved:
+        stored = saved.arrays["model_weights/w"]
+        whole, found, pieces = stored.read(), np.zeros((20, 30)), list(stored.pieces())
+        (corner, number), = saved.arrays["model_weights/number"].pieces()
+    for start, piece in pieces:
+        assert piece.dtype == whole.dtype
+        found[tuple(slice(low, low + size) for low, size in zip(start, piece.shape))] += piece
+    np.testing.assert_array_equal(found, whole)
+    assert len(pieces) > 1 or how.get("chunks") == (20, 30)
+    assert (corner, number) == ((), 7)
+
+
+def test_a_chunk_that_takes_too_much_memory_is_not_unpacked_for_a_look(path, monkeypatch):
+    monkeypatch.setattr(budget, "MEGABYTE", 1000)
+    with model(path) as group:
+        group.create_dataset("w", data=np.zeros((10, 100)), chunks=(10, 100), compression="gzip")
+    token = budget._most.set(20_000)
+    try:
+        with read(path) as saved:
+            stored = saved.arrays["model_weights/w"]
+            with pytest.raises(Unsafe, match=r"WS446 a chunk of array 'model_weights/w' .* 24 MB .*--max-memory 24"):
+                list(stored.pieces())
+            assert stored.read().shape == (10, 100)  # all of it was asked for
+    finally:
+        budget._most.reset(token)
 
 
 def test_filters_that_are_not_run(path):

@@ -67,8 +67,18 @@ def _version(context, parameter, text):
     return text
 
 
-# How a file is read: the keywords of ``load``.
-reading = together(
+def _allow(context, parameter, megabytes):
+    if megabytes is not None:
+        from weightscope.files import budget
+
+        budget.allow(megabytes * budget.MEGABYTE)
+
+
+max_memory = click.option(
+    "--max-memory", type=click.IntRange(min=1), metavar="MB", expose_value=False, callback=_allow,
+    help="How much memory reading a file may take beyond the weights themselves. Without it: 512.")
+
+_reading = together(
     "reading",
     architecture=click.option(
         "--architecture", metavar="FILE", type=click.Path(),
@@ -83,6 +93,11 @@ reading = together(
         "--bind", type=click.Choice(["order", "names"]),
         help="For a legacy .h5 whose arrays stand in another order than their names say: whose they are. Keras goes by"
              " order, and so does this without the option."))
+
+
+def reading(command):
+    """Add the options for how a file is read: the keywords of ``load``, and how much memory that may take."""
+    return _reading(max_memory(command))
 
 
 def reference(default, more=""):

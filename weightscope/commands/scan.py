@@ -7,6 +7,7 @@ from weightscope.commands import options
 
 @click.command("scan", short_help="Find what in model files could run code or reach outside them.")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(exists=True))
+@options.max_memory
 @options.layout
 @options.color
 @options.output

@@ -4,6 +4,7 @@ What a chunk says of itself is compared with its array before its bytes are aske
 """
 
 import zlib
+from collections.abc import Iterator
 from itertools import product
 from math import prod
 
@@ -11,39 +12,51 @@ import numpy as np
 from h5py import h5d, h5z
 
 from weightscope.errors import Unreadable
+from weightscope.files import budget
 from weightscope.files.untrusted import MOST_EXPANSION
 
 # Deflate, shuffled bytes and checksums: what tools that repack weights use. Keras itself writes no chunks.
 KNOWN = (h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32)
 CHECKSUM_BYTES = 4
+COPIES = 3  # of a chunk, while its bytes are put in order
 
 
 def values(dataset: h5d.DatasetID, path: str, dtype: np.dtype) -> np.ndarray:
-    """All values of a chunked ``dataset``, whose bytes are of ``dtype``.
+    """All values of a chunked ``dataset``, whose bytes are of ``dtype``. Raises: what `pieces` raises."""
+    array = np.empty(tuple(dataset.shape), dtype)
+    for corner, piece in pieces(dataset, path, dtype):
+        array[tuple(slice(start, start + size) for start, size in zip(corner, piece.shape, strict=True))] = piece
+    return array
+
+
+def pieces(dataset: h5d.DatasetID, path: str, dtype: np.dtype, is_bounded: bool = False
+           ) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
+    """Unpack one chunk after the other: where it begins, and its values, whose bytes are of ``dtype``.
 
     Raises: ``Unreadable`` for other filters, for chunks that are missing, of another length than their shape takes, or
-    larger than ``MOST_EXPANSION`` times what is stored.
+    larger than ``MOST_EXPANSION`` times what is stored; ``Unsafe`` for chunks that take more memory than is allowed, if
+    that ``is_bounded``.
     """
     properties = dataset.get_create_plist()
     filters = [properties.get_filter(number)[0] for number in range(properties.get_nfilters())]
     # One deflate inside another could grow a million times.
     if set(filters) - set(KNOWN) or len(filters) != len(set(filters)):
         raise Unreadable(f"array {path!r} is packed by HDF5 filters {filters}, which weightscope does not run")
-    shape, chunk = tuple(dataset.shape), tuple(properties.get_chunk())
+    chunk = tuple(properties.get_chunk())
     nbytes = prod(chunk) * dtype.itemsize
     if nbytes > MOST_EXPANSION * dataset.get_storage_size():
         raise Unreadable(f"array {path!r} claims chunks of {nbytes:,} bytes, more than are stored in all")
-    array = np.empty(shape, dtype)
+    if is_bounded:
+        budget.check(COPIES * nbytes, f"a chunk of array {path!r}")
+    shape = tuple(dataset.shape)
     for corner in product(*(range(0, extent, step) for extent, step in zip(shape, chunk, strict=True))):
         stored, skipped = _stored(dataset, path, corner, None if filters else nbytes)
         used = [number for at, number in enumerate(filters) if not skipped >> at & 1]
         raw = _unpacked(stored, used, nbytes, dtype.itemsize)
         if len(raw) != nbytes:
             raise Unreadable(f"array {path!r} is damaged at {corner}; get or save the file again")
-        here = tuple(slice(start, start + step) for start, step in zip(corner, chunk, strict=True))
         there = tuple(slice(0, min(step, extent - at)) for at, step, extent in zip(corner, chunk, shape, strict=True))
-        array[here] = np.frombuffer(raw, dtype).reshape(chunk)[there]
-    return array
+        yield corner, np.frombuffer(raw, dtype).reshape(chunk)[there]
 
 
 def _stored(dataset: h5d.DatasetID, path: str, corner: tuple[int, ...], nbytes: int | None) -> tuple[bytes, int]:

@@ -1,5 +1,6 @@
 """One dataset of an HDF5 file: what it claims, whether that can be true, and its values."""
 
+from collections.abc import Iterator
 from math import prod
 
 import numpy as np
@@ -9,6 +10,7 @@ from weightscope.errors import Unreadable, Unsafe
 from weightscope.files import chunks
 from weightscope.files.untrusted import MOST_EXPANSION
 
+PIECE = 1 << 20  # values that are read at a time where not all are wanted at once
 TYPE_WORDS = {
     h5t.STRING: "texts",
     h5t.OPAQUE: "opaque bytes",
@@ -103,14 +105,50 @@ def _check_claim(dataset: h5d.DatasetID, path: str, nbytes: int, length: int, ch
 
 def values(dataset: h5d.DatasetID, path: str) -> np.ndarray:
     """The values of ``dataset``, bfloat16 as float32. Raises: ``Unreadable``, and what h5py raises for damage."""
-    kind = dataset.get_type()
-    half = _dtype_name(dataset, kind, path) == "bfloat16"
-    dtype = np.dtype("V2") if half else kind.dtype
+    dtype = _dtype(dataset, path)
     if dataset.get_create_plist().get_layout() == h5d.CHUNKED:
-        array = chunks.values(dataset, path, dtype)
-    else:
-        array = np.empty(dataset.shape, dtype)
-        dataset.read(h5s.ALL, h5s.ALL, array, kind)
-    if half:
+        return _native(chunks.values(dataset, path, dtype))
+    array = np.empty(dataset.shape, dtype)
+    dataset.read(h5s.ALL, h5s.ALL, array, dataset.get_type())
+    return _native(array)
+
+
+def pieces(dataset: h5d.DatasetID, path: str) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
+    """The values of ``dataset``, as `values` gives them, a box at a time, with where it begins."""
+    dtype, kind = _dtype(dataset, path), dataset.get_type()
+    if dataset.get_create_plist().get_layout() == h5d.CHUNKED:
+        for corner, array in chunks.pieces(dataset, path, dtype, is_bounded=True):
+            yield corner, _native(array)
+        return
+    for corner, extent in boxes(tuple(dataset.shape), PIECE):
+        array, there = np.empty(extent, dtype), dataset.get_space()
+        if extent:
+            there.select_hyperslab(corner, extent)
+        dataset.read(h5s.create_simple(extent) if extent else h5s.ALL, there, array, kind)
+        yield corner, _native(array)
+
+
+def boxes(shape: tuple[int, ...], most: int) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Cut an array into boxes of at most ``most`` values: where each begins, and its shape."""
+    cut = next((axis for axis in range(len(shape)) if prod(shape[axis + 1:]) <= most), None)
+    if cut is None:
+        yield (), ()
+        return
+    rest = shape[cut + 1:]
+    step = max(most // max(prod(rest), 1), 1)
+    for before in np.ndindex(shape[:cut]):
+        for start in range(0, shape[cut], step):
+            yield (*before, start, *(0 for _ in rest)), (
+                *(1 for _ in before), min(step, shape[cut] - start), *rest)
+
+
+def _dtype(dataset: h5d.DatasetID, path: str) -> np.dtype:
+    """The type of the bytes in the file; two of no meaning for a bfloat16."""
+    kind = dataset.get_type()
+    return np.dtype("V2") if _dtype_name(dataset, kind, path) == "bfloat16" else kind.dtype
+
+
+def _native(array: np.ndarray) -> np.ndarray:
+    if array.dtype == "V2":
         return (array.view("<u2").astype(np.uint32) << 16).view(np.float32)
-    return array.astype(dtype.newbyteorder("="), copy=False)
+    return array.astype(array.dtype.newbyteorder("="), copy=False)

@@ -3,6 +3,8 @@
 Everything the readers of Keras' HDF5 layouts need: groups, arrays, and attributes that are texts.
 """
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from functools import partial
 from io import RawIOBase
 from math import prod
@@ -167,13 +169,21 @@ class Tree:
             return
         for number in datasets.unknown_filters(dataset):
             self.oddities.append(Oddity("WS445", path, f"array {path!r} is packed by the HDF5 filter {number}"))
-        self.arrays[path] = Stored(path, shape, kind, prod(shape), nbytes, partial(self._values, path))
+        self.arrays[path] = Stored(path, shape, kind, prod(shape), nbytes, partial(self._values, path),
+                                   partial(self._pieces, path), dataset.get_storage_size() < nbytes)
 
     def _values(self, path: str) -> np.ndarray:
+        with self._reading():
+            return datasets.values(h5d.open(self.file.id, self._raw[path]), path)
+
+    def _pieces(self, path: str) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
+        with self._reading():
+            yield from datasets.pieces(h5d.open(self.file.id, self._raw[path]), path)
+
+    def _reading(self) -> AbstractContextManager[None]:
         if not self.file:
             raise ValueError(f"{self.file_name} is closed; read its arrays before that")
-        with reading(self.file_name):
-            return datasets.values(h5d.open(self.file.id, self._raw[path]), path)
+        return reading(self.file_name)
 
     def _group(self, path: str) -> h5g.GroupID:
         if path and path not in self.groups:

@@ -7,6 +7,7 @@ import os
 
 from weightscope.errors import Unreadable
 from weightscope.files import (
+    budget,
     keras0_h5,
     keras_archive,
     keras_folder,
@@ -35,6 +36,7 @@ def read(path: str | os.PathLike[str]) -> Saved:
     read other files or takes far more memory than it has bytes; ``Unsupported`` for a model in a format of others.
     """
     name = os.fspath(path)
+    budget.begin()
     with reading(name):
         if os.path.isdir(name):
             for form in FOLDERS:

@@ -1,6 +1,6 @@
 """What a file holds, not yet understood: `Saved`, one `Stored` for each array in it, and the `Ledger` of them all."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import TracebackType
@@ -18,7 +18,7 @@ class Stored:
     """One array in the file. Nothing of its values is read before `read` is called.
 
     ``path`` is the path inside the file, ``dtype`` NumPy's name of the type, or "bfloat16"; ``nbytes`` is what the
-    array takes in the file when it is not compressed.
+    array takes in the file when it is not compressed, which ``is_packed`` says it is.
     """
 
     path: str
@@ -27,6 +27,9 @@ class Stored:
     size: int
     nbytes: int
     _values: "Callable[[], NDArray[np.number[Any]]]" = field(repr=False)
+    _pieces: "Callable[[], Iterator[tuple[tuple[int, ...], NDArray[np.number[Any]]]]] | None" = field(
+        default=None, repr=False)
+    is_packed: bool = False
 
     def read(self) -> "NDArray[np.number[Any]]":
         """The values, as a fresh array of ``shape``, in the byte order of this machine.
@@ -36,6 +39,16 @@ class Stored:
         ``ValueError`` once the file is closed.
         """
         return self._values()
+
+    def pieces(self) -> "Iterator[tuple[tuple[int, ...], NDArray[np.number[Any]]]]":
+        """The values in boxes that are in memory one at a time: where each begins, and what is in it.
+
+        Raises: what `read` raises, and ``Unsafe`` for a box, as the file packs it, that takes too much memory.
+        """
+        if self._pieces is None:
+            yield (0,) * len(self.shape), self.read()
+        else:
+            yield from self._pieces()
 
 
 @dataclass

@@ -68,6 +68,7 @@ import json
 import math
 
 from weightscope.checking.catalogue import SEVERITIES
+from weightscope.files import budget
 from weightscope.show.json_steps import block
 from weightscope.show.values import statistics
 from weightscope.show.verdict import chosen_rows, summary
@@ -75,6 +76,7 @@ from weightscope.show.wording import axes_of, shape_list, shape_text
 from weightscope.version import __version__
 
 SCHEMA = 2
+NUMBER = 60  # bytes that a number in a list takes, with its text
 
 
 def model(view, file):
@@ -160,12 +162,12 @@ def _weight(view, block, weight):
         "trainable": block.trains_weight(weight),
         "array": stored.path if stored is not None else None,
     }
-    if stored is not None and (view.with_statistics or view.with_values):
-        array = stored.read()
-        if view.with_statistics:
-            found["statistics"] = plain(vars(statistics(array)))
-        if view.with_values:
-            found["values"] = plain(array.tolist())
+    if stored is not None and view.with_statistics:
+        found["statistics"] = plain(vars(statistics(values for _, values in stored.pieces())))
+    if stored is not None and view.with_values:
+        if stored.is_packed:  # else the file is as long as they are
+            budget.take(stored.size * NUMBER, f"array {stored.path!r}, all values of it written out,")
+        found["values"] = plain(stored.read().tolist())
     return found
 
 

@@ -9,7 +9,7 @@ from weightscope.show.columns import ABSENT, LAYER, cells, heads, legend, verdic
 from weightscope.show.explained import ending, heading, printable_lines
 from weightscope.show.findings import total
 from weightscope.show.overview import frozen_words, open_sizes, problems_text
-from weightscope.show.values import array_text, blocks_of_values, statistics
+from weightscope.show.values import array_text, blocks_of_values, corners, statistics
 from weightscope.show.verdict import attention, chosen_rows, chosen_trials, details, headline, trial_texts
 from weightscope.show.wording import (
     axes_text,
@@ -121,7 +121,7 @@ def _weight_row(view, block, weight):
         return [*row, "", "not in the file", ""] + [""] * (len(STATISTICS) * view.with_statistics)
     row += [code(weight.dtype), f"{weight.stored.size:,}", "yes" if block.trains_weight(weight) else "no"]
     if view.with_statistics:
-        found = statistics(weight.stored.read())
+        found = statistics(values for _, values in weight.stored.pieces())
         row += [_cell(getattr(found, name)) for name in STATISTICS]
     return row
 
@@ -132,7 +132,7 @@ def _cell(value):
 
 def _values(block, weight):
     yield from ("", f"### {code(block.path)} {code(weight.name)}", "")
-    for label, found in blocks_of_values(weight, weight.stored.read()):
+    for label, found in blocks_of_values(weight, corners(weight)):
         if label:
             yield from (code(label), "")
         yield from ("```", *array_text(found, WIDTH).splitlines(), "```", "")

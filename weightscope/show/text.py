@@ -10,7 +10,7 @@ import re
 from weightscope.model.names import printable
 from weightscope.show import findings, lines
 from weightscope.show.overview import frozen_words, open_sizes, problems_text
-from weightscope.show.values import array_text, blocks_of_values, statistics
+from weightscope.show.values import array_text, blocks_of_values, corners, statistics
 from weightscope.show.wording import (
     axes_text,
     counted,
@@ -221,16 +221,15 @@ def _digits(weights):
 
 
 def _numbers(page, view, weight, indent):
-    array = weight.stored.read()
     if view.with_statistics:
-        found = statistics(array)
+        found = statistics(values for _, values in weight.stored.pieces())
         values = {"min": found.min, "max": found.max, "mean": found.mean, "std": found.std}
         words = [f"{name} {'none' if value is None else number_text(value)}" for name, value in values.items()]
         alarm = "bold red" if found.nan or found.infinite else ""
         page.line(*words, f"zeros {found.zeros:,}", (f"NaN {found.nan:,}", alarm), (f"Inf {found.infinite:,}", alarm),
                   indent=indent)
     if view.with_values:
-        for label, block in blocks_of_values(weight, array):
+        for label, block in blocks_of_values(weight, corners(weight)):
             if label:
                 page.line(label, indent=indent)
             page.raw(array_text(block, page.width - indent).splitlines(), indent)

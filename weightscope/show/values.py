@@ -1,6 +1,7 @@
 """The numbers in a weight: their statistics, and the numbers themselves as text."""
 
 import itertools
+import math
 import sys
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from weightscope.show.wording import axes_of, sizes_text
 
 SLICE = 1 << 20  # values held in float64 at a time
+EDGE = 3  # how many values NumPy writes at each end of an axis
 WRITTEN_OUT = 256  # up to so many values of one block are written in full
 
 
@@ -22,33 +24,73 @@ class Statistics:
         self.zeros = self.nan = self.infinite = 0
 
 
-def statistics(array):
-    """Return the Statistics of an array of numbers of any dtype, computed in float64 a slice at a time.
+@np.errstate(over="ignore", invalid="ignore")
+def statistics(arrays):
+    """Return the Statistics of the numbers in some arrays of any dtype, computed in float64 a slice at a time.
 
-    ``std`` is that of the values themselves (divided by n), as ``numpy.std`` has it.
+    ``std`` is that of the values themselves (divided by n), as ``numpy.std`` has it: squares of distances from the mean
+    are added up as in Chan, Golub and LeVeque, "Updating Formulae and a Pairwise Algorithm" (1979).
     """
-    found, total, count = Statistics(), 0.0, 0
-    for part in _slices(array):
-        finite = part[np.isfinite(part)] if part.dtype.kind == "f" else part[:0]  # no complex number is the largest
-        found.nan += int(np.isnan(part).sum())
-        found.zeros += int((part == 0).sum())
-        found.infinite += int(np.isinf(part).sum())
+    found, total, count, squares = Statistics(), 0.0, 0, 0.0
+    for part in (part for array in arrays for part in _slices(array)):
+        finite = part if _is_finite(part) else part[np.isfinite(part)] if part.dtype.kind == "f" else part[:0]
+        if finite.size < part.size:
+            found.nan += int(np.isnan(part).sum())
+            found.infinite += int(np.isinf(part).sum())
+        found.zeros += part.size - int(np.count_nonzero(part))
         if finite.size:
-            low, high = float(finite.min()), float(finite.max())
+            low, high, here = float(finite.min()), float(finite.max()), float(finite.sum())
             found.min = low if found.min is None else min(found.min, low)
             found.max = high if found.max is None else max(found.max, high)
-            total, count = total + float(finite.sum()), count + finite.size
+            squares += _squares(finite, here / finite.size)
+            apart = here / finite.size - total / count if count else 0.0
+            squares += apart * apart * count * finite.size / (count + finite.size)
+            total, count = total + here, count + finite.size
     if count:
-        found.mean = total / count
-        squares = sum(float(np.square(part[np.isfinite(part)] - found.mean).sum()) for part in _slices(array))
-        found.std = (squares / count) ** 0.5
+        found.mean, found.std = total / count, (squares / count) ** 0.5
     return found
+
+
+def _squares(values, mean):
+    apart = values - mean
+    return float(np.dot(apart, apart))
+
+
+def _is_finite(part):
+    """Tell, without an array more, whether all are finite; of complex numbers, of which none is the largest: no."""
+    return part.dtype.kind == "f" and math.isfinite(part.min()) and math.isfinite(part.max())
 
 
 def _slices(array):
     flat = array.reshape(-1)
     for start in range(0, flat.size, SLICE):
         yield flat[start:start + SLICE].astype("complex128" if flat.dtype.kind == "c" else "float64")
+
+
+def corners(weight):
+    """Return the array of a Weight, of which only what ``array_text`` writes need be filled in.
+
+    The rest of a large one is zeros that nobody looks at; they take no memory before somebody does.
+    """
+    stored, found = weight.stored, None
+    if stored.size <= SLICE:
+        return stored.read()
+    blocks = [len(names) or 1 for _, _, names in axes_of(weight) or [("", 0, [])] * len(stored.shape)]
+    all_is_written = math.prod(size // count for size, count in zip(stored.shape, blocks)) <= WRITTEN_OUT
+    wanted = [np.arange(size) if all_is_written else _ends(size, count) for size, count in zip(stored.shape, blocks)]
+    for start, piece in stored.pieces():
+        if found is None:
+            found = np.zeros(stored.shape, piece.dtype)
+        inside = [at[(at >= low) & (at < low + size)] for at, low, size in zip(wanted, start, piece.shape)]
+        found[np.ix_(*inside)] = piece[np.ix_(*(at - low for at, low in zip(inside, start)))]
+    return found
+
+
+def _ends(size, blocks):
+    """Return the first and the last places along an axis of so many blocks, in each of them."""
+    length = size // blocks
+    ends = range(length) if length <= 2 * EDGE else [*range(EDGE), *range(length - EDGE, length)]
+    return np.array([index * length + at for index in range(blocks) for at in ends], int)
 
 
 def blocks_of_values(weight, array):
@@ -65,7 +107,7 @@ def blocks_of_values(weight, array):
         block, left = array, list(axes)
         for (axis, word, blocks), index in zip(named, chosen):
             size = array.shape[axis] // len(blocks)
-            block = block.take(range(index * size, (index + 1) * size), axis)
+            block = block[(*[slice(None)] * axis, slice(index * size, (index + 1) * size))]
             left[axis] = (word, size, [])
         slots = tuple(axis for axis, word, _ in named if not word)
         left = [entry for axis, entry in enumerate(left) if axis not in slots]

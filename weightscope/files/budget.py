@@ -1,0 +1,39 @@
+"""How much memory the reading of a file may take, beyond the arrays that are asked for.
+
+It is counted where bytes become objects, before they do: a file may claim far more than it is long, and pack what
+is all alike a thousandfold.
+"""
+
+from contextvars import ContextVar
+
+from weightscope.errors import Unsafe
+
+MEGABYTE = 1 << 20
+MOST = 512 * MEGABYTE
+
+_most = ContextVar("most", default=MOST)
+_taken = ContextVar("taken", default=0)
+
+
+def allow(nbytes: int) -> None:
+    """Let each file take so many bytes from now on."""
+    _most.set(nbytes)
+
+
+def begin() -> None:
+    """Count anew, for another file."""
+    _taken.set(0)
+
+
+def take(nbytes: int, what: str) -> None:
+    """Count ``nbytes`` that will be kept. Raises: ``Unsafe`` where that is too much; ``what`` begins the message."""
+    check(_taken.get() + nbytes, what)
+    _taken.set(_taken.get() + nbytes)
+
+
+def check(nbytes: int, what: str) -> None:
+    """Raise ``Unsafe`` where ``nbytes``, taken for a while or not yet counted, are too many."""
+    if nbytes > _most.get():
+        needed, most = -(-nbytes // MEGABYTE), _most.get() // MEGABYTE
+        raise Unsafe(f"{what} would take about {needed:,} MB of memory, and {most:,} are allowed:"
+                     f" --max-memory {needed} if you trust the file", "WS446")
