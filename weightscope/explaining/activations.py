@@ -23,7 +23,7 @@ WRITTEN = {  # as a calculator has them
 @explains(Activation)
 def activation_layer(told):
     if getattr(told.layer.activation, "name", None) == "linear":
-        yield Move(told.y, told.label(told.names[0], told.at), told.value, told.x[told.at])
+        yield Move(told.y, told.place(told.names[0], told.at), told.value, told.x[told.at])
     yield from activated(told, told.layer.activation, told.x, told.names)
 
 
@@ -32,13 +32,13 @@ def activated(told, activation, z, names=("z", "y")):
     if isinstance(activation, Layer):
         yield from steps_of(Told(told.inside(activation), told.sample, told.at, names=names))
         return
-    label = told.label(names[1], told.at)
+    label = told.place(names[1], told.at)
     if activation.name == "softmax":
         yield from shares(told, z, told.at, (-1,), names)
     elif activation.name in OF_AN_AXIS:
         raise NotExplained(f"the arithmetic of {activation.name} is not written out yet")
     elif activation.name != "linear":
-        yield applied(label, activation.name, told.label(names[0], told.at), z[told.at], told.value)
+        yield applied(label, activation.name, told.place(names[0], told.at), z[told.at], told.value)
 
 
 def applied(label, name, argument, number, value):
@@ -64,16 +64,16 @@ def shares(told, z, at, axes, names=("z", "y"), part=None):
         found = list(at)
         for axis, index in zip(axes, places[term]):
             found[axis] = index
-        return told.label(names[0], found)
+        return told.place(names[0], found)
 
     values, powers = z[line].reshape(-1), exp[line].reshape(-1)
     if np.isnan(powers).any():
         raise NotExplained("numbers that are not finite make all shares NaN or 0, as TensorFlow has it")
-    some = told.label(names[0], ["k" if axis in axes else index for axis, index in enumerate(at)])
+    some = told.place(names[0], ["k" if axis in axes else index for axis, index in enumerate(at)])
     yield Pick("m", f"the largest {some}", np.max(values), values, label)
     yield Sum("s", f"Σ exp({some} − m)", total[line].reshape(-1)[0],
               [Factor(powers, lambda term: f"exp({label(term)} − m)")])
-    yield Apply(told.label(names[1], at), "exp({0} − {1}) / {2}",
+    yield Apply(told.place(names[1], at), "exp({0} − {1}) / {2}",
                 [(label(own), values[own]), ("m", np.max(values)), ("s", total[line].reshape(-1)[0])],
                 told.value, lambda x, m, s: np.exp(np.float64(x) - np.float64(m)) / s)
 
@@ -90,7 +90,7 @@ def softmax_layer(told):
 def elementwise(told):
     """A function of each number by itself: the layer's own."""
     layer = told.layer
-    yield Apply(told.y, f"{layer.class_name}({{0}})", [(told.label(told.names[0], told.at), told.x[told.at])],
+    yield Apply(told.y, f"{layer.class_name}({{0}})", [(told.place(told.names[0], told.at), told.x[told.at])],
                 told.value, lambda x: layer.forward(np.asarray([x]))[0])
 
 
@@ -98,7 +98,7 @@ def elementwise(told):
 def prelu(told):
     alpha = told.layer.arrays()["alpha"]
     at = tuple(0 if size == 1 else index for size, index in zip(alpha.shape, told.at[-alpha.ndim:]))
-    x, label = told.x[told.at], told.label(told.names[0], told.at)
+    x, label = told.x[told.at], told.place(told.names[0], told.at)
     if x > 0:
         yield Apply(told.y, "{0}", [(label, x)], told.value, lambda x: x)
     else:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from weightscope.errors import NoSuchLayer, NotReplayable, Unreadable, Unsupported
-from weightscope.explaining import activations, dense  # noqa: F401  (families, each entered into the table)
+from weightscope.explaining import activations, convolutional, dense  # noqa: F401  (families, each entered into the table)
 from weightscope.explaining.steps import number
 from weightscope.explaining.told import NotExplained, Told, steps_of
 from weightscope.kernels.noting import Heard, listening

@@ -90,10 +90,14 @@ class Told:
         """Return ``name[1, 2]``, or the name alone for a number without axes."""
         return f"{name}[{', '.join(map(str, at))}]" if len(at) else name
 
+    def place(self, name, at):
+        """Return ``name[1, 2]`` for an index with its channels last: in the order of the file's axes."""
+        return self.label(name, (at[-1], *at[:-1]) if self.turned and len(at) > 1 else at)
+
     @property
     def y(self):
         """The label of the number."""
-        return self.label(self.names[1], self.at)
+        return self.place(self.names[1], self.at)
 
 
 def steps_of(told):

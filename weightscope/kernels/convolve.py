@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from weightscope.kernels.noting import note
 from weightscope.kernels.windows import output_lengths, pad, reach, sliding, tap
 
 # Floats of patches (convolve) or of results (depthwise) to hold at a time, measured: a product of fewer rows starves
@@ -118,6 +119,7 @@ def convolve_transpose(x, kernel, strides, padding, output_padding, dilation_rat
     before = [max(s - n, 0) // 2 if padding == "same" else 0 for s, n in zip(spread, lengths, strict=True)]
     if padding == "half":  # Theano's "same"
         before = [reach(size, d) // 2 for size, d in zip(sizes, dilation_rate, strict=True)]
+    note(before=before)
     room = [max(s, b + n) for s, b, n in zip(spread, before, lengths, strict=True)]
     y = np.zeros((x.shape[0], *room, filters), work)
     for at in np.ndindex(*sizes):

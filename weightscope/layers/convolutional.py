@@ -2,6 +2,7 @@
 
 from weightscope.kernels.adding import bias_axis
 from weightscope.kernels.convolve import convolve, depthwise
+from weightscope.kernels.noting import note
 from weightscope.kernels.windows import output_lengths
 from weightscope.layers.quantization import LowRank
 from weightscope.layers.spatial import PerAxis, Spatial
@@ -33,7 +34,10 @@ class Windowed(Spatial):
             turned = (len(y), y.shape[-1], *y.shape[1:-1])
             led = self.channels_first and not (self.fuses_bias or self.adds_plainly)
             astray = led and bias_axis(turned, bias.shape) == -1
-            y += bias[:, None] if astray else bias
+            bias = bias[:, None] if astray else bias
+            note(bias=bias)
+            y += bias
+        note(z=y)
         return self.activation(y)
 
     @property
@@ -72,6 +76,7 @@ class Convolution(Windowed, LowRank):
         return self.rank < 3 and self.groups == 1
 
     def forward(self, x, kernel, bias=None):
+        note(kernel=kernel)
         y = convolve(x, kernel, self.strides, self.padding, self.dilation_rate, self.groups)
         return self.finish(y, bias)
 
@@ -114,6 +119,7 @@ class DepthwiseConvolution(Windowed):
         return x[0], *self.windows(x), None if x[-1] is None else x[-1] * self.depth_multiplier
 
     def forward(self, x, kernel, bias=None):
+        note(kernel=kernel)
         y = depthwise(x, kernel, self.strides, self.padding, self.dilation_rate)
         return self.finish(y, bias)
 
@@ -152,6 +158,7 @@ class SeparableConvolution(Windowed):
 
     def forward(self, x, depthwise_kernel, pointwise_kernel, bias=None):
         y = depthwise(x, depthwise_kernel, self.strides, self.padding, self.dilation_rate)
+        note(depthwise_kernel=depthwise_kernel, pointwise_kernel=pointwise_kernel, d=y)
         ones = (1,) * self.rank
         return self.finish(convolve(y, pointwise_kernel, ones, "valid", ones), bias)
 

@@ -1,6 +1,7 @@
 """Keras' transposed convolutions: every step of the input is spread over a window of the output."""
 
 from weightscope.kernels.convolve import convolve_transpose, transpose_length
+from weightscope.kernels.noting import note
 from weightscope.layers.convolutional import SPACE, Windowed
 from weightscope.layers.spatial import PerAxis
 from weightscope.model.layer import Weight, keras_layer
@@ -28,6 +29,7 @@ class ConvolutionTranspose(Windowed):
         return x[0], *lengths, self.filters
 
     def forward(self, x, kernel, bias=None):
+        note(kernel=kernel)
         y = convolve_transpose(x, kernel, self.strides, self.padding, self.output_padding, self.dilation_rate)
         return self.finish(y, bias)
 
