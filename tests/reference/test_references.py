@@ -2,6 +2,7 @@
 
 import sys
 import zipfile
+from pathlib import Path
 
 import h5py
 import keras
@@ -12,7 +13,7 @@ from edited_models import edited
 
 import weightscope
 from weightscope.cli import main
-from weightscope.errors import NothingChecked, ReferenceFailed, Unreadable, Unsafe, Unsupported
+from weightscope.errors import NothingChecked, NotReplayable, ReferenceFailed, Unreadable, Unsafe, Unsupported
 from weightscope.model.structure import flatten
 from weightscope.opening.content_hash import content_hash
 from weightscope.reference import choosing
@@ -582,3 +583,26 @@ def test_what_the_loader_of_keras_changes_is_named(tmp_path):
         result = weightscope.verify(weightscope.load(tmp_path / f"{name}.h5"), x)
         assert (result.verdict, result.exit_code) == ("unchecked", 3) and result.misjudged
         assert change in " ".join(str(result).split()) and "what to do: weightscope convert" in str(result)
+
+
+def _too_many_units(config):
+    config["config"]["layers"][1]["config"]["units"] = 10 ** 9
+
+
+def _too_many_repeats(config):
+    config["config"]["layers"].append({"class_name": "RepeatVector", "config": {"name": "again", "n": 2 * 10 ** 9}})
+
+
+@pytest.mark.parametrize("name", ["xor.keras", "xor.h5"])
+@pytest.mark.parametrize(("change", "said"), [(_too_many_units, "the config says units=1000000000"),
+                                              (_too_many_repeats, "its output would have")])
+def test_what_predict_refuses_as_too_large_no_keras_is_given(tmp_path, monkeypatch, name, change, said):
+    monkeypatch.setattr(choosing, "Run", lambda *_: pytest.fail("Keras was started"))
+    edited(Path("sample_models", name), tmp_path / name, change)
+    model, x = weightscope.load(tmp_path / name), np.load("sample_models/xor_input.npy")
+    errors = []
+    for asks in (weightscope.predict, weightscope.verify, weightscope.record):
+        with pytest.raises(NotReplayable, match=said) as error:
+            asks(model, x)
+        errors.append(str(error.value).removeprefix(f"{model.saved.path}: "))
+    assert len(set(errors)) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from weightscope.model import settings
@@ -52,6 +53,21 @@ class Refuses:
                 yield f"weight {weight.name!r} is not in the file"
             elif weight.stored is not None:
                 yield from self._misfits(weight)
+
+    def oversized_weight(self, most: int) -> str | None:
+        """Return what is wrong with a weight for which the config asks for more than ``most`` values, or None."""
+        for weight in () if is_of_user(self) else self.weights.values():
+            sizes = weight.shape or [1] * len(weight.axes.split())
+            asked = math.prod(self._asked_for(word) or size for word, size in zip(weight.axes.split(), sizes))
+            if asked > max(weight.size, most):
+                return next(self.weight_faults(), None)
+        return None
+
+    def _asked_for(self, word):
+        """Return the size of an axis that the config states, or None."""
+        name, blocks = named(word)
+        stated = getattr(self, name, None) if name in self.settings() else None
+        return stated * max(len(blocks), 1) if type(stated) is int else None
 
     def input_fault(self, shape: tuple[int | None, ...]) -> str | None:
         """Return which of its weights was made for another input than one of this ``shape``, or None."""

@@ -108,10 +108,15 @@ class Runs:
         shapes = map_structure(lambda x: x.shape if isinstance(x, np.ndarray) else x, given)
         first = [shapes.pop(name) for name in list(shapes)[:1]]
         outputs = flatten_shapes(self.output_shapes(first, shapes))
-        size = sum(math.prod(shape) for shape in outputs if None not in shape)
-        if size > MOST_VALUES:
-            raise NotReplayable(self.about(f"its output would have {size:,} values"))
+        reason = self.size_fault(outputs)
+        if reason:
+            raise NotReplayable(self.about(reason))
         return outputs
+
+    def size_fault(self, outputs):
+        """Return why outputs of these shapes, a flat list, are too large to be computed, or None."""
+        size = sum(math.prod(shape) for shape in outputs if None not in shape)
+        return f"its output would have {size:,} values" if size > MOST_VALUES else None
 
     def output_shapes(self, args, kwargs):
         """Return the shape, or the structure of shapes, of the outputs of a call on shapes, ``args`` and ``kwargs``."""

@@ -84,6 +84,19 @@ class Shapes:
             refused[path] = f"layer {path!r} refuses: {error}"
             return None
 
+    def oversized(self, input_shapes):
+        """Return what ``replay`` says of the first output that is too large for it, or None.
+
+        ``input_shapes``: those of the arrays that the model is run on.
+        """
+        found = self.shapes(input_shapes, refused={})
+        for path, layer in self.calls():
+            leaves = flatten_shapes(found[path]) if found.get(path) is not None else []
+            reason = layer.size_fault(leaves)
+            if reason:
+                return layer.about(reason)
+        return None
+
     def output_shape(self, shapes, prefix=""):
         """Return the structure of the outputs' shapes, given what ``shapes`` returned for this ``prefix``."""
         def shape_of(ref):

@@ -57,6 +57,7 @@ class Reference:
         """
         asked = replace(self, twin=self.twin and twin)
         safety.check(model, self)
+        safety.check_sizes(model, samples)
         begun = [self.process] if self.process else []
 
         def run(kind):

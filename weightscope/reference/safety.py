@@ -7,7 +7,7 @@ in tf_keras. So the config is looked at here, before either of them has it.
 from weightscope.checking import hazards
 from weightscope.checking.catalogue import NEEDS_CODE, errors
 from weightscope.checking.configs import PACKAGES, RUNNING_OTHERS, Trust, reads_vocabulary
-from weightscope.errors import Unsafe, Unsupported
+from weightscope.errors import NotReplayable, Unsafe, Unsupported
 from weightscope.layers.tensorflow.table import function_of
 from weightscope.model.constants import CONSTANTS, TENSOR, holds_code
 from weightscope.model.layer import Unknown
@@ -16,6 +16,7 @@ from weightscope.opening.loose import Loose
 
 # These packages Keras 3 imports by itself (keras/src/saving/serialization_lib.py, _retrieve_class_or_fn).
 _FOUND = ("keras", "tf_keras", "builtins", *PACKAGES)
+MOST_UNMATCHED = 1 << 26  # values of a weight that a config asks for and the file does not have
 _COMPILED = ("WS411", "WS412", "WS414")  # hazards of what a model was compiled with, which can be left out
 _FOREIGN = RUNNING_OTHERS | {"Lambda"}
 # Parts of tf_keras whose classes do nothing but what a layer needs; and of TensorFlow, whose functions only compute.
@@ -49,6 +50,20 @@ def check(model, reference):
     for finding in found:
         if finding.code == NEEDS_CODE:
             raise Unsupported(f"{model.saved.path}: {finding.line()}: {finding.remedy}")
+
+
+def check_sizes(model, samples):
+    """Raise NotReplayable where Keras would be asked for a weight or an output that is too large for ``predict``.
+
+    ``samples``: the Samples that it is to be run on.
+    """
+    for layer in model.with_parts():
+        reason = layer.oversized_weight(MOST_UNMATCHED)
+        if reason:
+            raise NotReplayable(layer.about(reason)).under(model.saved.path)
+    reason = model.oversized([None if array is None else array.shape for array in samples.share()])
+    if reason:
+        raise NotReplayable(reason).under(model.saved.path)
 
 
 def refuse(saved, trust=None, ignore_code=False):

@@ -17,11 +17,18 @@ SAMPLES = 4  # that are made up
 class Samples:
     """The inputs of a run: ``arrays``, a flat list in the model's order, run ``batch_size`` samples at a time.
 
-    ``note``: that they run in other batches than the file says, "" where they do not.
+    ``note``: that they run in other batches than the file says, "" where they do not; ``predicted``: how many samples
+    ``predict`` would run at a time, ``batch_size`` without it.
     """
 
-    def __init__(self, arrays, batch_size, note=""):
+    def __init__(self, arrays, batch_size, note="", predicted=None):
         self.arrays, self.batch_size, self.note = arrays, batch_size, note
+        self.predicted = predicted or batch_size
+
+    def share(self):
+        """Return the arrays that ``predict`` takes at a time, on each core."""
+        batch = cut(self.arrays, slice(0, self.predicted))
+        return cut(batch, slice(0, -(-samples_in(batch) // cores.count())))
 
     @property
     def batches(self):
@@ -45,7 +52,7 @@ def samples_of(model, inputs, batch_size=None, most_values=math.inf):
     if is_stateful(model) or any(array is None for array in arrays):
         return Samples(arrays, size, note)
     values = model.values_of_sample([array.shape for array in arrays])
-    return Samples(arrays, max(1, int(min(size, most_values / values))) if values else size, note)
+    return Samples(arrays, max(1, int(min(size, most_values / values))) if values else size, note, size)
 
 
 def batch_size_for(model, samples, asked=None):
