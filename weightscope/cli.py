@@ -11,6 +11,7 @@ import warnings
 import click
 
 from weightscope.commands import convert, explain, inspect, layers, predict, record, scan, verify
+from weightscope.commands.options import VERBOSE
 from weightscope.errors import WeightscopeError
 from weightscope.model.names import did_you_mean, printable
 from weightscope.version import __version__
@@ -42,6 +43,8 @@ class Commands(click.Group):
         except (click.exceptions.Exit, click.exceptions.Abort):
             raise
         except WeightscopeError as error:
+            for words in getattr(error, "words", "").splitlines() if ctx.meta.get(VERBOSE) else ():
+                click.echo(printable(words), err=True)
             _fail(str(error), error.exit_code)
         except KeyboardInterrupt:
             _fail("interrupted", INTERRUPTED)

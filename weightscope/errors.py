@@ -80,9 +80,13 @@ class NotReplayable(Unsupported):
 
 
 class ReferenceFailed(WeightscopeError):
-    """The reference (Keras) is not installed, or could not load or run the model."""
+    """The reference (Keras) is not installed, or could not load or run the model; ``words``: all that it said."""
 
     exit_code = 6
+
+    def __init__(self, message: str, words: str = ""):
+        super().__init__(message)
+        self.words = words
 
 
 class NoTwin(WeightscopeError):

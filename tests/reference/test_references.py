@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from edited_models import edited
+from running import run
 
 import weightscope
 from weightscope.cli import main
@@ -141,11 +142,43 @@ def test_auto_takes_keras_3_and_what_it_cannot_load_goes_to_tf_keras(old, new, i
 
 
 def test_what_no_keras_can_load_says_what_each_said(tmp_path, tf_keras):
-    keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save(tmp_path / "model.h5")
+    tf_keras.Sequential([tf_keras.Input((3,)), tf_keras.layers.Dense(2)]).save(tmp_path / "model.h5")
     with h5py.File(tmp_path / "model.h5", "r+") as file:
         file.attrs["model_config"] = file.attrs["model_config"].replace('"units": 2', '"units": 2, "nonsense": null')
     with pytest.raises(ReferenceFailed, match=r"Keras could not load.*nonsense.*tf_keras could not load"):
         weightscope.verify(weightscope.load(tmp_path / "model.h5"), np.ones((2, 3)))
+
+
+def test_what_only_keras_3_writes_is_not_tried_with_tf_keras(tmp_path):
+    """And what Keras cannot load of its own, convert can write anew."""
+    scales = keras.layers.Normalization(axis=None)
+    scales.adapt(np.arange(6.0).reshape(2, 3))
+    keras.Sequential([keras.Input((3,)), scales]).save(tmp_path / "model.h5")
+    with pytest.raises(ReferenceFailed, match=r"Shape mismatch.*weightscope convert makes a \.keras") as caught:
+        weightscope.verify(weightscope.load(tmp_path / "model.h5"), np.ones((2, 3)))
+    assert "tf_keras" not in str(caught.value)
+
+
+def test_a_class_of_the_users_is_asked_for_before_keras_starts(tmp_path):
+    class Mine(keras.layers.Layer):
+        def call(self, x):
+            return x * 2
+
+    entry = keras.Input((3,))
+    keras.Model(entry, Mine(name="mine")(entry)).save(tmp_path / "model.keras")
+    code = "import keras\n\n\nclass {}(keras.layers.Layer):\n    def call(self, x):\n        return x * 2\n"
+    for name in ("Other", "Mine"):
+        (tmp_path / f"{name.lower()}.py").write_text(code.format(name))
+    for given, status, told in (
+            ((), 5, "layer 'mine': Keras cannot load class Mine without your code: --custom-objects FILE; nor"
+                    " weightscope replay it: --layer-code FILE\n"),
+            (("--custom-objects", tmp_path / "other.py"), 6,
+             "Could not locate class 'Mine'; --custom-objects FILE tells it of a class of yours\n"),
+            (("--custom-objects", tmp_path / "mine.py"), 3, "")):
+        done = run("verify", tmp_path / "model.keras", *given)
+        assert done.returncode == status and done.stderr.endswith(told), done.stdout + done.stderr
+    done = run("verify", tmp_path / "model.keras", "--custom-objects", tmp_path / "other.py", "-v")
+    assert "Make sure custom classes" in done.stderr and done.returncode == 6
 
 
 def test_keras_3_as_the_judge_of_an_old_hard_sigmoid_is_told(tmp_path, tf_keras):
@@ -230,13 +263,13 @@ def test_a_file_of_keras_3_is_none_for_tf_keras(tmp_path, against, kind):
 
 
 def test_advice_to_switch_safe_mode_off_is_not_passed_on():
-    from weightscope.reference.child import _one_line
+    from weightscope.reference.words import plain
 
     with pytest.raises(ValueError, match="safe_mode=False") as caught:
         keras.saving.deserialize_keras_object({"class_name": "__lambda__", "config": {"value": "e30="}}, safe_mode=True)
-    told = _one_line(caught.value)
+    told = plain(caught.value)
     assert told.startswith("Requested the deserialization of a Python lambda.") and "unsafe" not in told
-    assert _one_line(ValueError("Call it with safe_mode=False.")) == "ValueError"
+    assert plain(ValueError("Call it with safe_mode=False.")) == "ValueError"
 
 
 @pytest.mark.parametrize("suffix", ["h5", "keras"])
@@ -542,7 +575,7 @@ def test_hdf5_with_inputs_activations_and_outputs(port, tmp_path):
 
 
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 nothing", b"\x80\x04pickle", b"\x89HDF\r\n\x1a\n" + b"\0" * 90])
-def test_a_damaged_record_is_one_line(new, tmp_path, damage):
+def test_a_damaged_record_isplain(new, tmp_path, damage):
     (tmp_path / "damaged.npz").write_bytes(damage)
     result = CliRunner().invoke(main, ["verify", str(new), "--reference", str(tmp_path / "damaged.npz")])
     assert result.exit_code in (2, 4)

@@ -15,6 +15,7 @@ from weightscope.model.names import printable
               help="Of the random input used without --input.")
 @click.option("--unverified", is_flag=True, help="Write without holding the result against Keras 3.")
 @options.reading
+@options.verbose("Show ", expose_value=False)
 def command(model, reading, output, inputs, seed, unverified):
     """Rewrite the saved MODEL, of Keras 1 or 2, as a file that Keras 3 loads.
 

@@ -12,6 +12,8 @@ import click
 from weightscope.commands.writing import READ, replaced, to_file
 from weightscope.show.formats import FORMATS
 
+VERBOSE = "weightscope.verbose"  # in a context's meta: whether -v was given
+
 model_argument = click.argument("model", type=click.Path())
 layout = click.option("--format", "layout", type=click.Choice(list(FORMATS)), default="terminal",
                       show_default=True, help="How the report is written.")
@@ -29,6 +31,17 @@ def _inputs(required=False):
 inputs, needed_inputs = _inputs(), _inputs(required=True)
 batch_size = click.option("--batch-size", type=click.IntRange(min=1),
                           help="Samples that are run at a time. Without it: what the file says, or else 32.")
+
+
+def _remember(context, parameter, value):
+    context.meta[VERBOSE] = value
+    return value
+
+
+def verbose(told, **settings):
+    """Return the option ``-v``; ``told``: what else it shows than all that Keras says of a model it does not take."""
+    return click.option("-v", "--verbose", is_flag=True, callback=_remember,
+                        help=f"{told}all that Keras says of a model that it does not take.", **settings)
 
 
 def together(word, **options):

@@ -17,6 +17,7 @@ from weightscope.model.names import printable
 @options.reading
 @options.own_layers
 @options.trust
+@options.verbose("Show ", expose_value=False)
 def command(model, reading, inputs, output, reference, batch_size, trusted):
     """Run the saved MODEL on --input in Keras, and keep what every layer gives in an .npz.
 

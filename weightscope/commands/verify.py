@@ -22,8 +22,7 @@ showing = options.together(
     rows=click.option("--rows", type=click.IntRange(min=0), metavar="N",
                       help="At most N rows; layers that do not agree are always shown."),
     quiet=click.option("-q", "--quiet", is_flag=True, help="Say the verdict in one line, and nothing else."),
-    verbose=click.option("-v", "--verbose", is_flag=True,
-                         help="Show how each layer does in float64, and in its own dtype."),
+    verbose=options.verbose("Show how each layer does in float64 and in its own dtype, and "),
     legend=click.option("--legend/--no-legend", default=None,
                         help="Say below the table what its columns are, or do not; without either, in a terminal"
                              " only."))

@@ -170,4 +170,4 @@ def _predicted(model, data, inputs):
                 return run.predicted(), version
         except ReferenceFailed as error:
             said = str(error).removeprefix(f"{path}: ")
-            raise ReferenceFailed(f"{model.saved.path}: what it became: {said}") from error
+            raise ReferenceFailed(f"{model.saved.path}: what it became: {said}", error.words) from error

@@ -391,11 +391,11 @@ class Unknown(Layer):
         """Say which class is asked for."""
         if "not_replayable" in self.config:
             return self.config["not_replayable"]
-        own = str(self.module or "keras").partition(".")[0] not in ("keras", "tf_keras")
-        if self.class_name in EXCUSED and not own:
+        of_keras = str(self.module or "keras").partition(".")[0] in ("keras", "tf_keras")
+        if self.class_name in EXCUSED and of_keras:
             return f"class {self.class_name}: {EXCUSED[self.class_name][2]}"
         where = f" of module {self.module}" if self.module else ""
-        how = ["it can be taught with --layer-code FILE"] if own else []
+        how = ["it can be taught with --layer-code FILE"] if self.module is None or not of_keras else []
         return "; ".join([f"class {self.class_name}{where} is not known to weightscope", *how, *taught.failures()])
 
     def shape(self, *args, **kwargs):

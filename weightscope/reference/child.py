@@ -3,7 +3,6 @@
 import gc
 import json
 import os
-import re
 import select
 import shutil
 import sys
@@ -25,13 +24,8 @@ from weightscope.reference.keras3 import Keras3
 from weightscope.reference.memory import keep_what_is_freed
 from weightscope.reference.storing import append_array
 from weightscope.reference.tf_keras import TfKeras
+from weightscope.reference.words import few, plain
 
-_NOISE = re.compile(r'\x1b\[[0-9;]*m|File "[^"]*", line \d+, in \S+|defined at \(most recent call last\):'
-                    r'|(?:^|(?<=[.!?] ))[^.!?]*(?:safe_mode=False|enable_unsafe_deserialization)[^!?]*')
-# Keras prints the whole configuration of what it could not make.
-_DUMP = re.compile(r"(?:Error when deserializing class '\w+' using|<class '[^']*'> could not be deserialized"
-                   r" properly\.)[^{]*config=(\{.*?\})\.\s*Exception encountered: ", re.DOTALL)
-_DUMP_BEHIND = re.compile(r"\s*Full (?:object )?config: ?\{.*", re.DOTALL)
 MOST_FILES = 4  # with arrays that the parent has not read
 FEW = 4  # batches, for which compiling what makes them is not worth while
 MOST_UNTOLD = 4  # calls whose outputs are not yet written to one
@@ -77,7 +71,7 @@ def main(folder, parent=None):
     except Unreadable as error:
         say("unreadable", message=str(error))
     except Exception as error:  # whatever Keras raises, the parent must hear of it
-        say("failed", stage=stage, message=_one_line(error))
+        say("failed", stage=stage, words=plain(error))
     os._exit(0)  # while the parent still judges, and without taking down what ends anyway
 
 
@@ -115,20 +109,6 @@ def _own_objects(paths, functions):
     for module, name in (whole.rpartition(".")[::2] for whole in functions["names"] if "." in whole):
         found.setdefault(name, getattr(import_module(module), name))
     return found
-
-
-def _one_line(error, most=400):
-    """Return what an error says, without colours, lines of code that TensorFlow made a node at, and whole configs."""
-    text = _DUMP.sub(_named, _DUMP_BEHIND.sub("", str(error)))
-    text = " ".join(_NOISE.sub("", text).split()) or type(error).__name__
-    return text if len(text) <= most else text[:most - 3] + "..."
-
-
-def _named(dump):
-    """Return the class and the name of what Keras could not make, for what it prints of it."""
-    kind = re.search(r"class '(?:[\w.]*\.)?(\w+)'", dump[0])
-    name = re.search(r"'name': '([^']*)'", dump[1])
-    return f"{kind[1] if kind else ''} {repr(name[1]) if name else ''}".strip() + ": "
 
 
 def _serve(keras, inputs, request, answer, files):
@@ -191,7 +171,7 @@ class _Twin:
         try:
             self._made = keras.twin()
         except Exception as error:  # whatever Keras raises
-            self._reason = _one_line(error, 200)
+            self._reason = few(plain(error))
 
     def run(self, batch, given, answer):
         """Note the calls of one batch in an ``_Answer``, and the reason why there are none, or no more.
@@ -202,7 +182,7 @@ class _Twin:
             if not self._reason:
                 self._begun().run(batch, answer, given)
         except Exception as error:
-            self._reason = _one_line(error, 200)
+            self._reason = few(plain(error))
         answer.facts = {"reason": self._reason}
 
     def _begun(self):

@@ -14,6 +14,7 @@ from weightscope.reference.meanings import other_meanings
 from weightscope.reference.process import Process
 from weightscope.reference.recorded import Recorded
 from weightscope.reference.run import Run
+from weightscope.reference.words import remedy
 
 _LOADING = "could not load it"
 _REMEDY = "Keras 3 cannot load its own .h5 of such a model: weightscope convert makes a .keras of it that it can"
@@ -91,7 +92,7 @@ class Referee:
         self._others = {kind: other_meanings(model, kind) for kind in kinds}
         keras_errs = len(self._others.get("keras", ())) > len(self._others.get("tf_keras", ()))
         every = ("tf_keras", "keras") if keras_errs else ("keras", "tf_keras")
-        if safety.is_of_keras_3(model.saved.config):
+        if safety.is_of_keras_3(model.saved.config) or not model.saved.is_old:
             every = ("keras",)
         self._waiting = list(every if reference.kind == "auto" else (reference.kind,))
         self.batches, self.version, self.notes, self._failures, self._settled = samples.batches, "", [], [], False
@@ -169,12 +170,14 @@ class Referee:
             self._fail(problem)
         if len(self._failures) == 1:
             raise self._failures[0]
-        raise ReferenceFailed(f"{self._model.saved.path}: {'; '.join(map(self._said, self._failures))}")
+        words = "\n".join(getattr(error, "words", "") or self._said(error) for error in self._failures)
+        raise ReferenceFailed(f"{self._model.saved.path}: {'; '.join(map(self._said, self._failures))}", words)
 
     def _fail(self, error):
         saved = self._model.saved
-        if self.kind == "keras" and saved.format == "legacy h5 model" and not saved.is_old and _LOADING in str(error):
-            error = type(error)(f"{error}; {_REMEDY}")
+        is_own = self.kind == "keras" and saved.format == "legacy h5 model" and not saved.is_old
+        if is_own and _LOADING in str(error) and not remedy(str(error)):
+            error = ReferenceFailed(f"{error}; {_REMEDY}", error.words)
         self._failures.append(error)
         self.notes.append(f"{NAMES[self.kind]} is not the reference: {self._said(error)}")
 

@@ -11,6 +11,8 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+KILLED = -9  # the status of a child that the system, or somebody, ended at once
+
 
 class Process:
     """A child that imports TensorFlow at once, before it is told what to run. A context manager: leaving it ends it.
@@ -50,7 +52,8 @@ class Process:
         self._child.wait()
         self._log.flush()
         lines = (self.folder / "log.txt").read_text(errors="replace").strip().splitlines()
-        return f"{lines[-1][:300] if lines else 'nothing was printed'} (status {self._child.returncode})"
+        killed = ", as where memory is short: a smaller --batch-size needs less" * (self._child.returncode == KILLED)
+        return f"{lines[-1][:300] if lines else 'nothing was printed'} (status {self._child.returncode}{killed})"
 
     def __enter__(self):
         return self

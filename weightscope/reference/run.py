@@ -14,6 +14,7 @@ import numpy as np
 from weightscope.errors import NoTwin, ReferenceFailed, Unreadable
 from weightscope.reference.storing import mapped_arrays, storable
 from weightscope.reference.stripping import is_compiled, untrained, write
+from weightscope.reference.words import few, remedy
 
 _SUFFIXES = {"keras archive": ".keras", "keras folder": "", "keras weights h5": ".weights.h5"}
 
@@ -119,7 +120,9 @@ class Run:
         if event["event"] == "unreadable":
             raise Unreadable(event["message"])
         if event["event"] not in expected:
-            raise ReferenceFailed(f"{self._path}: {self._name} could not {event['stage']} it: {event['message']}")
+            words = event["words"]
+            told = "; ".join(filter(None, [few(words), remedy(words)]))
+            raise ReferenceFailed(f"{self._path}: {self._name} could not {event['stage']} it: {told}", words)
         return event
 
     def __enter__(self):

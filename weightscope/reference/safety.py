@@ -10,6 +10,7 @@ from weightscope.checking.configs import PACKAGES, RUNNING_OTHERS, Trust, reads_
 from weightscope.errors import NotReplayable, Unsafe, Unsupported
 from weightscope.layers.tensorflow.table import function_of
 from weightscope.model.constants import CONSTANTS, TENSOR, holds_code
+from weightscope.model.excused import EXCUSED
 from weightscope.model.layer import Unknown
 from weightscope.model.user_code import is_of_user
 from weightscope.opening.loose import Loose
@@ -43,10 +44,10 @@ def check(model, reference):
     if isinstance(model, Loose):
         raise Unsupported(f"{model.saved.path}: nothing to verify: {model.refusal()}")
     for layer in model.with_parts():
-        of_user = is_of_user(layer) or isinstance(layer, Unknown)
-        if of_user and not reference.custom_objects and not _keras_finds(layer.module):
+        of_user = is_of_user(layer) or (isinstance(layer, Unknown) and layer.class_name not in _FOREIGN)
+        if of_user and not reference.custom_objects and not _keras_finds(layer):
             raise Unsupported(f"{model.saved.path}: layer {layer.name!r}: Keras cannot load class {layer.class_name}"
-                              " without your code: --custom-objects FILE")
+                              f" without your code: --custom-objects FILE{_for_us(layer)}")
     for finding in found:
         if finding.code == NEEDS_CODE:
             raise Unsupported(f"{model.saved.path}: {finding.line()}: {finding.remedy}")
@@ -80,8 +81,15 @@ def refuse(saved, trust=None, ignore_code=False):
     return found
 
 
-def _keras_finds(module):
-    return module is None or str(module).split(".")[0] in _FOUND
+def _for_us(layer):
+    return "; nor weightscope replay it: --layer-code FILE" if isinstance(layer, Unknown) else ""
+
+
+def _keras_finds(layer):
+    """Tell whether Keras may know the class of a layer by itself: one of its packages, or by name what it excuses."""
+    if layer.module is None:
+        return layer.class_name in EXCUSED
+    return str(layer.module).split(".")[0] in _FOUND
 
 
 def check_for_tf_keras(model, reference):
