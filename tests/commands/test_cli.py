@@ -111,7 +111,9 @@ def test_a_pipe_closed_early_is_silent(shown):
 
 
 def test_an_interrupt_is_one_line(shown):
-    code = ("import time; from weightscope.opening import load; from weightscope.cli import main\n"
+    code = ("import signal\n"
+            "signal.signal(2, signal.default_int_handler)\n"
+            "import time; from weightscope.opening import load; from weightscope.cli import main\n"
             "load.load = lambda path, **_: (print('started', flush=True), time.sleep(30))\n"
             "main(['inspect', 'x'], prog_name='weightscope')")
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -126,7 +128,8 @@ def test_an_interrupt_is_one_line(shown):
                                     "weightscope.opening.load"])
 def test_an_interrupt_while_it_imports_is_one_line(module):
     """The signal is sent as soon as the module is looked for, so at the same moment each time."""
-    code = ("import os, runpy, sys\n"
+    code = ("import os, runpy, signal, sys\n"
+            "signal.signal(2, signal.default_int_handler)\n"  # whoever runs the tests may have it ignored
             "class Interrupting:\n"
             "    def find_spec(name, path=None, target=None):\n"
             "        if name == os.environ['INTERRUPTED_AT']:\n"
