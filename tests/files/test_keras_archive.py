@@ -9,7 +9,7 @@ import pytest
 
 import weightscope
 from weightscope.errors import Unreadable, Unsafe, Unsupported
-from weightscope.files import keras_archive
+from weightscope.files import budget, keras_archive
 from weightscope.files.read import read
 
 
@@ -222,3 +222,34 @@ def test_an_unpacked_archive(keras, tmp_path):
     (tmp_path / "model" / "config.json").write_text("[1")
     with pytest.raises(Unreadable):
         read(tmp_path / "model")
+
+
+@pytest.mark.keras
+def test_packed_json_is_counted_before_it_is_kept(trained, tmp_path, monkeypatch):
+    """The limit is a small one here, for a config that anybody can read."""
+    config = json.dumps({"class_name": "Sequential", "config": {"layers": []}, "more": [[]] * 30_000})
+    packed = rezipped(trained, tmp_path / "packed.keras", zipfile.ZIP_DEFLATED, config_json=config)
+    plain = rezipped(trained, tmp_path / "plain.keras", config_json=config)
+    for path in (packed, plain):
+        read(path).close()
+    monkeypatch.setattr(budget, "MEGABYTE", 1000)
+    before = budget._most.set(1_000_000)
+    try:
+        with pytest.raises(Unsafe, match=r"WS446 member 'config.json' would take about 2,\d+ MB .*--max-memory 2\d+"):
+            read(packed)
+        read(plain).close()  # the file is as long as what it says
+    finally:
+        budget._most.reset(before)
+
+
+@pytest.mark.parametrize("text", ["[[], [], []]", '[{"a": 1}, {"b": 2}]', '["ab", "cd", "ef"]', "[300.5, 400.25, 500]",
+                                  '[[[[1]]], {"c": {"d": []}}]'])
+def test_what_json_becomes_is_counted_as_python_counts_it(text):
+    raw = json.dumps(json.loads(text) * 20_000).encode()
+    tracemalloc.start()
+    try:
+        json.loads(raw)
+        taken = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert 0.6 < budget.of_json(raw) / taken < 2.5

@@ -6,7 +6,7 @@ from contextlib import suppress
 from functools import partial
 
 from weightscope.errors import Unreadable, Unsafe, Unsupported, WeightscopeError
-from weightscope.files import containers, shards, unknown, weights_h5
+from weightscope.files import budget, containers, shards, unknown, weights_h5
 from weightscope.files.containers import ENCRYPTED, LOCAL_HEADER, LONGEST_DIRECTORY, Oddity
 from weightscope.files.hdf5 import Tree
 from weightscope.files.saved import Saved
@@ -19,6 +19,7 @@ ASSETS = "assets/"
 
 MOST_MEMBERS = 10_000
 LONGEST_JSON = 256 << 20
+UNPACKED_JSON, PIECE = 8, 1 << 20  # what a byte of a config becomes where it is not packed; bytes looked at at a time
 # Trained weights hardly pack; what packs better than this may still be a small model of zeros.
 FREE_EXPANSION, FREE_BYTES = 100, 256 << 20
 
@@ -140,7 +141,18 @@ def _bytes(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
 def _json(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> dict:
     if member.file_size > LONGEST_JSON:
         raise Unreadable(f"{member.filename} has {member.file_size:,} bytes; no Keras model has so long a one")
+    if member.compress_type == zipfile.ZIP_DEFLATED:
+        _check_json(archive, member)
     return parsed_json(_bytes(archive, member), member.filename)
+
+
+def _check_json(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
+    """Raise Unsafe for packed JSON that would take too much memory, before more of it is kept than a piece."""
+    cost = -UNPACKED_JSON * member.compress_size
+    with archive.open(member) as file:
+        while piece := file.read(PIECE):
+            cost += budget.of_json(piece)
+            budget.check(cost, f"member {member.filename!r}")
 
 
 def _asset(file_name: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
