@@ -5,13 +5,14 @@
 # make samples, make bench
 # make bench-verdict   faults injected into models: how many are found, named, and falsely alarmed about
 # make real   counts over a folder of public model files, for docs/files.md: REAL=folder
-# make soak   random models and all of keras.applications against Keras, for long: SOAK='--examples 1000 --seed 7'
+# make soak   many more of the seeds that make test takes a few of, random models, keras.applications: SOAK='--examples 1000 --seed 7'
 # make mutants   small faults put into the code: how many the tests notice: MUTANTS='--count 20 --seed 3'
 PYTHON ?= python3
 # An editable install compiles nothing, and some machines keep Python from doing so at the first run: hence compileall.
 VENV := .venv
 LIGHT := .venv-light
 BIN := $(VENV)/bin
+ENDLESS := tests/files/test_fuzz.py tests/opening/test_hostile_configs.py tests/test_random_models.py tests/verdict/test_budgets.py
 PIP := -m pip install --quiet --disable-pip-version-check
 
 .PHONY: demo test quick check samples bench bench-verdict real soak mutants clean
@@ -54,6 +55,7 @@ bench: $(VENV)/.ready
 	$(BIN)/python tests/bench.py
 
 soak: $(VENV)/.ready
+	WEIGHTSCOPE_SOAK=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(ENDLESS)
 	$(BIN)/python tests/soak.py $(SOAK)
 
 mutants: $(VENV)/.ready

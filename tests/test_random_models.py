@@ -2,6 +2,7 @@
 
 import pytest
 from holding import NotRun, hold
+from how_many import how_many
 from hypothesis import HealthCheck, Phase, given, reject, settings
 from hypothesis import strategies as st
 from random_models import random_model
@@ -10,7 +11,7 @@ pytestmark = pytest.mark.keras
 
 
 # A failure is not made smaller: each attempt would build, save and load a model. The story in the message is short.
-@settings(max_examples=25, derandomize=True, deadline=None, database=None, phases=[Phase.generate],
+@settings(max_examples=how_many(10, 250), derandomize=True, deadline=None, database=None, phases=[Phase.generate],
           suppress_health_check=list(HealthCheck))
 @given(chance=st.randoms(use_true_random=True), policy=st.sampled_from(["float32", "float32", "float64"]))
 def test_agrees(tmp_path_factory, chance, policy):

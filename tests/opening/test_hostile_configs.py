@@ -8,13 +8,14 @@ from pathlib import Path
 
 import keras
 import pytest
+from how_many import how_many
 
 from weightscope.errors import WeightscopeError
 
 pytestmark = pytest.mark.keras
 layers = keras.layers
 SCRIPT = Path(__file__).parents[1] / "hostile_configs.py"
-EACH = 60
+EACH = how_many(20, 600)
 
 
 def image():
@@ -75,7 +76,7 @@ def test_damaged_configs(build, ending, tmp_path):
     build().save(path)
     command = [sys.executable, SCRIPT, path, tmp_path, "0", str(EACH)]
     # A process of its own, with limits on memory and on the seconds for each: hostile_configs.py sets them.
-    done = subprocess.run(command, capture_output=True, text=True, timeout=500, env={**os.environ, "NO_COLOR": "1"})
+    done = subprocess.run(command, capture_output=True, text=True, timeout=5000, env={**os.environ, "NO_COLOR": "1"})
     lines = done.stdout.splitlines()
     assert done.returncode == 0, "\n".join([f"status {done.returncode}", *lines[-1:], *done.stderr.splitlines()[-12:]])
     found = json.loads(lines[-1])

@@ -5,6 +5,7 @@ import math
 import keras
 import numpy as np
 import pytest
+from how_many import how_many
 from random_budgets import verdicts
 
 import weightscope
@@ -62,7 +63,7 @@ def test_where_roundings_move_an_exponent_too_far_all_is_allowed():
 
 # Of the last five, three have a mean of one value; in bfloat16, one has a softmax of numbers that it tells apart by 64,
 # and one an exponential that it does not hold.
-SEEDS = (*range(60), 118, 366, 598, 565, 847)
+SEEDS = (*range(how_many(20, 300)), 118, 366, 598, 565, 847)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
