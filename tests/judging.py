@@ -29,11 +29,12 @@ class Live:
     """A reference as ``verify`` asks it, of one batch; ``no_twin`` is what kept Keras from running in float64.
 
     ``jit``: XLA compiles what Keras runs. ``model``: the one that was saved at ``path``, not to be loaded where it can
-    do without; its twin runs uncompiled then.
+    do without; its twin runs uncompiled then, and so does it itself if it need not be ``compiled``: that takes longer.
     """
 
-    def __init__(self, path, arrays, jit=False, model=None):
+    def __init__(self, path, arrays, jit=False, model=None, compiled=True):
         self._keras, self.arrays, self._jit, self.no_twin = Keras3(model), arrays, jit, ""
+        self._compiled = compiled
         self._is_live = model is not None and can_be_turned(keras, model)
         if self._is_live:
             return
@@ -45,7 +46,9 @@ class Live:
     def calls(self):
         """Yield ``(path, arrays)`` of the model as it is."""
         self._given = {}
-        yield from self._told(self._keras, self._given)
+        with eagerly(self._is_live and not self._compiled):
+            found = self._told(self._keras, self._given)
+        yield from found
 
     def twin(self):
         """Yield ``(path, arrays)`` of the model in float64."""
@@ -92,10 +95,10 @@ def both_sides(model, live, keep=False):
     return sides, judged_alone(sides, live.twin(), keep)
 
 
-def judged(path, inputs, jit=False, live_model=None):
+def judged(path, inputs, jit=False, live_model=None, compiled=True):
     """Return a Difference for each call of the model at ``path`` on one batch of inputs, and why there is no twin."""
     model = load(path)
-    live = Live(path, [np.asarray(x) for x in samples_of(model, inputs).arrays], jit, live_model)
+    live = Live(path, [np.asarray(x) for x in samples_of(model, inputs).arrays], jit, live_model, compiled)
     return differences_of(*both_sides(model, live)), live.no_twin
 
 
@@ -105,10 +108,15 @@ def outside_budget(rows):
             if row.verdict not in ("agrees", "not compared")]
 
 
-def stay_within_budget(path, inputs):
-    """Require that every call agrees, as far as Keras loads what it saved and its graph shows the call."""
+def stay_within_budget(path, inputs, live_model=None):
+    """Require that every call agrees, as far as Keras loads what it saved and its graph shows the call.
+
+    ``live_model``: the one that was saved at ``path``; where that agrees uncompiled, it need not be loaded.
+    """
     try:
-        rows, _ = judged(path, inputs)
+        rows, no_twin = judged(path, inputs, live_model=live_model, compiled=live_model is None)
+        if live_model is not None and (no_twin or outside_budget(rows)):
+            rows, _ = judged(path, inputs)
     except NotLoaded:
         return
     wrong = [words for words, _ in outside_budget(rows)]

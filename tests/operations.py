@@ -137,12 +137,12 @@ def agree_with_keras(cases, folder, in_model=True):
             wrong.append(f"{case}: {type(error).__name__} {' '.join(str(error).split())[:300]}")
     assert not wrong, "\n".join(wrong)
     if in_model:
-        stay_within_budget(folder / "model.keras", values)
+        stay_within_budget(folder / "model.keras", values, model)
     return list(zip(trace.output, theirs))[: len(cases)]
 
 
 def _run(model, values):
-    found = model(values, training=False)  # uncompiled: compiling takes many times as long, and the budgets see to it
+    found = model(values, training=False)  # uncompiled: compiling takes many times as long
     return keras.tree.map_structure(keras.ops.convert_to_numpy, found)
 
 

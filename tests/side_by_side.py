@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from agreement import assert_close
-from together import bound_to_weights_of, closes
+from together import bound_to_weights_in, closes
 
 from weightscope.opening.load import load
 from weightscope.replaying.replay import replay
@@ -61,7 +61,7 @@ def _agrees(what, a, b, shape, tolerance):
 
 def _nothing_is_left(opened, model, folder, h5):
     closes(opened.ledger)
-    bound_to_weights_of(model, opened, folder)
+    bound_to_weights_in(folder / "model.keras", opened)
     if h5:
         model.save(folder / "model.h5")
         closes(load(folder / "model.h5").ledger)

@@ -3,6 +3,7 @@
 What fails for all of them is tried again for each half, down to a case alone: there it is that case's own failure.
 """
 
+import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -149,16 +150,26 @@ class Group:
         return _shared(self.branches, self._judge)
 
     def _judge(self, branches):
-        model, path = _model(branches), self._free("keras")
-        model.save(path)
+        model, path = self._saved(branches)
         try:
-            rows, no_twin = judged(path, _inputs(branches), live_model=model)
+            rows, no_twin = judged(path, _inputs(branches), live_model=model, compiled=branches[0].case.compiled)
+            if outside_budget(rows):  # uncompiled, some layers round otherwise: what predict gives decides
+                rows, no_twin = judged(path, _inputs(branches), live_model=model)
         except NotLoaded:
             if len(branches) > 1:
                 raise
             return []
         assert not no_twin or len(branches) == 1, no_twin
         return rows
+
+    def _saved(self, branches):
+        """Return a model of the Branches and its ``.keras`` file: the one that was read back, where that has them."""
+        file = self._files.get("keras", {}).get(branches[0])
+        if isinstance(file, File) and file.branches == branches:
+            return file.model, file.path
+        model, path = _model(branches), self._free("keras")
+        model.save(path)
+        return model, path
 
     def outside_budget(self, branch):
         """Return in words the calls of the Branch, and of its input's, that ``verify`` does not let pass."""
@@ -182,37 +193,37 @@ class File:
     def __init__(self, branches, path):
         model = _model(branches)
         model.save(path)
-        self._branches, self._path, self._model = branches, path, model
+        self.branches, self.path, self.model = branches, path, model
         self.opened = load(path)
         assert self.opened.count_params() == model.count_params()
         closes(self.opened.ledger)
         if path.suffix == ".keras":
-            built = bound_to_weights_of(model, self.opened, path.parent)
+            built = bound_to_weights_in(path, self.opened)
             assert [w.shape for w in built.all_weights()] == [tuple(w.shape) for w in model.weights]
 
     def weights(self, branch):
         """Return Keras' weights of the layer, as they are in the file."""
-        if branch.case.change and self._path.suffix == ".keras":  # saving merges LoRA, and quantizes once more
+        if branch.case.change and self.path.suffix == ".keras":  # saving merges LoRA, and quantizes once more
             return self._loaded.get_layer(branch.layer.name).weights
         return branch.layer.weights
 
     @cached_property
     def _loaded(self):
-        return keras.models.load_model(self._path)
+        return keras.models.load_model(self.path)
 
     @cached_property
     def _trace(self):
-        trace = replay(self.opened, _inputs(self._branches))
+        trace = replay(self.opened, _inputs(self.branches))
         assert not trace.missing, trace.missing
         return trace
 
     def output(self, branch):
         """Return what weightscope gives for a Branch."""
-        return self._trace.output[self._branches.index(branch)]
+        return self._trace.output[self.branches.index(branch)]
 
     @cached_property
     def _explained(self):
-        found = {path: one for path, one in explain(self.opened, _inputs(self._branches), asked=AnyNumber())
+        found = {path: one for path, one in explain(self.opened, _inputs(self.branches), asked=AnyNumber())
                  if not isinstance(one, str)}
         for path, one in found.items():  # listening changes nothing
             y = np.asarray(flatten(self._trace[path])[0])
@@ -226,26 +237,31 @@ class File:
 
     @cached_property
     def _run(self):
-        return self.opened.run((_inputs(self._branches),))[1]
+        return self.opened.run((_inputs(self.branches),))[1]
 
     def masks(self, branch):
         """Return the masks that weightscope gives the outputs of a Branch, a flat list."""
-        return flatten(self._run[self._branches.index(branch)])
+        return flatten(self._run[self.branches.index(branch)])
 
     @cached_property
     def _shapes(self):
-        sizes = [x.shape for x in _inputs(self._branches)]
+        sizes = [x.shape for x in _inputs(self.branches)]
         return [self.opened.output_shape(self.opened.shapes(given)) for given in (None, sizes)]
 
     def shapes(self, branch):
         """Return the shapes of the outputs of a Branch with any batch, and with the one of its input."""
-        return [flatten_shapes(found[self._branches.index(branch)]) for found in self._shapes]
+        return [flatten_shapes(found[self.branches.index(branch)]) for found in self._shapes]
 
 
-def bound_to_weights_of(model, opened, folder):
-    """Return the architecture of ``opened`` bound to what Keras saves of its ``model``'s weights, with nothing left."""
-    model.save_weights(folder / "model.weights.h5")
-    with read(folder / "model.weights.h5") as saved:
+def bound_to_weights_in(path, opened):
+    """Return the architecture of ``opened`` bound to its weights alone, those in the ``.keras`` at ``path``.
+
+    They are what ``save_weights`` would write: the same function of Keras writes both.
+    """
+    alone = path.parent / "model.weights.h5"
+    with zipfile.ZipFile(path) as archive:
+        alone.write_bytes(archive.read("model.weights.h5"))
+    with read(alone) as saved:
         built = build(translated(opened.saved)[0])
         closes(binding.bind(built, saved))
     return built
