@@ -7,7 +7,9 @@
 # make real   counts over a folder of public model files, for docs/files.md: REAL=folder
 # make soak   many more of the seeds that make test takes a few of, random models, keras.applications: SOAK='--examples 1000 --seed 7'
 # make mutants   small faults put into the code: how many the tests notice: MUTANTS='--count 20 --seed 3'
+# make fuzz   damaged files given to the commands: N=2000 of them, FUZZ='--seed 7 --kind scan'
 PYTHON ?= python3
+N ?= 2000
 # An editable install compiles nothing, and some machines keep Python from doing so at the first run: hence compileall.
 VENV := .venv
 LIGHT := .venv-light
@@ -15,7 +17,7 @@ BIN := $(VENV)/bin
 ENDLESS := tests/files/test_fuzz.py tests/opening/test_hostile_configs.py tests/test_random_models.py tests/verdict/test_budgets.py
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test quick check samples bench bench-verdict real soak mutants clean
+.PHONY: demo test quick check samples bench bench-verdict real soak mutants fuzz clean
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -60,6 +62,9 @@ soak: $(VENV)/.ready
 
 mutants: $(VENV)/.ready
 	$(BIN)/python tests/mutants.py $(MUTANTS)
+
+fuzz: $(VENV)/.ready
+	nice $(BIN)/python tests/fuzz.py --count $(N) $(FUZZ)
 
 bench-verdict: $(VENV)/.ready
 	$(BIN)/python tests/bench_verdict.py $(VERDICT)

@@ -84,6 +84,11 @@ def inputs(corpus, chance, make):
     return ["predict", str(model), "--input", make(corpus.inputs[model])]
 
 
+def scan(corpus, chance, make):
+    """scan of a damaged model."""
+    return ["scan", make(chance.choice(corpus.models)), "--format", chance.choice(("terminal", "json", "markdown"))]
+
+
 def convert(corpus, chance, make):
     """convert of a damaged model, without Keras."""
     return ["convert", make(chance.choice(corpus.models)), "--unverified", "-o", make.folder(
@@ -116,7 +121,7 @@ def record(corpus, chance, make):
     return ["verify", str(model), "--input", str(corpus.inputs[model]), "--reference", reference]
 
 
-KINDS = {function.__name__: function for function in (inspect, predict, inputs, convert, architecture, record)}
+KINDS = {function.__name__: function for function in (inspect, predict, scan, inputs, convert, architecture, record)}
 
 
 class Make:
