@@ -40,7 +40,7 @@ demo: $(VENV)/.ready
 	$(BIN)/weightscope verify sample_models/xor.h5 --input sample_models/xor_input.npy
 
 test: $(VENV)/.ready
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 quick: $(LIGHT)/.ready
 	$(LIGHT)/bin/python -m pytest -m 'not keras'

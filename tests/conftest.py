@@ -16,6 +16,17 @@ _HAS_KERAS = find_spec("keras") is not None
 _NEEDS_KERAS = ("\nimport keras", "\nfrom keras", "\nfrom agreement")
 
 
+# Few tests that take long: begun last, one of them would keep a single worker busy in the end.
+_LONG = ("test_random_models.py", "test_policies.py", "test_binding.py", "test_savedmodel.py",
+         "test_hostile_configs.py", "test_operations_numpy.py", "test_operations_nn.py", "test_other_meaning.py",
+         "test_causes.py")
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the files that take long."""
+    items.sort(key=lambda item: item.path.name not in _LONG)
+
+
 def pytest_collection_finish():
     """Spare the garbage collector, which Keras calls for every model, what is there to stay: a fifth of a second."""
     gc.collect()

@@ -141,7 +141,12 @@ def noticed_by(path, source, tests, near=False):
         shutil.copytree(tests, copied / "tests", ignore=shutil.ignore_patterns("__pycache__"))
         (copied / path).write_text(source)
         ranks = list(_in_order(copied, path))
-        return next(filter(None, (_failed(copied, files) for files in (ranks[:-1] if near else ranks))), "")
+        found = next(filter(None, (_failed(copied, files) for files in (ranks[:-1] if near else ranks))), "")
+        (copied / path).write_text((ROOT / path).read_text())
+        test = found.partition(" ")[2].partition("[")[0]
+        if "::" in test and _failed(copied, [test]):
+            raise SystemExit(f"{test} fails in a copy without a mutant: what it notices says nothing")
+        return found
 
 
 def _in_order(checkout, path):

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from weightscope.kernels import convolve as module
@@ -85,7 +85,7 @@ def test_the_size_of_the_slices_does_not_matter(rank, floats, monkeypatch):
     np.testing.assert_array_equal(depthwise(x, kernel.reshape(*SIZES[rank], 4, 3), ones, "same", ones), expected)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_convolve_on_any_shape(data):
     rank = data.draw(st.integers(1, 3), "rank")
@@ -93,7 +93,8 @@ def test_convolve_on_any_shape(data):
     space, size = data.draw(each, "space"), data.draw(each, "kernel_size")
     space = tuple(n + m for n, m in zip(space, data.draw(each, "more"), strict=True))
     strides, padding = data.draw(each, "strides"), data.draw(st.sampled_from(["same", "valid"]), "padding")
-    assume(padding == "same" or all(n >= k for n, k in zip(space, size, strict=True)))
+    if padding == "valid":  # which needs room for the kernel; what hypothesis drew in vain it would count as a failure
+        space = tuple(map(max, space, size))
     # TensorFlow's own float64 Conv3D shifts its input where "same" meets a stride two longer than the kernel.
     dtype = "float32" if rank == 3 else "float64"
     x, kernel = arrays(dtype, (data.draw(st.integers(1, 3), "batch"), *space, 3), (*size, 3, 2))
