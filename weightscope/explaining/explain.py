@@ -3,7 +3,15 @@
 import numpy as np
 
 from weightscope.errors import NoSuchLayer, NotReplayable, Unreadable, Unsupported
-from weightscope.explaining import activations, convolutional, dense  # noqa: F401  (families, each entered into the table)
+from weightscope.explaining import (  # noqa: F401  (families, each entered into the table)
+    activations,
+    convolutional,
+    dense,
+    embedding,
+    merging,
+    moving,
+    pooling,
+)
 from weightscope.explaining.steps import number
 from weightscope.explaining.told import NotExplained, Told, steps_of
 from weightscope.kernels.noting import Heard, listening

@@ -63,8 +63,12 @@ class Told:
     @property
     def x(self):
         """The sample of the first input, an array with its channels last."""
-        first = flatten(next(iter(self.given.values())))[0]
-        return self.channels_last(as_plain(first))[self.sample]
+        return self.inputs[0]
+
+    @property
+    def inputs(self):
+        """The sample of each array of the first argument, with their channels last."""
+        return [self.channels_last(as_plain(leaf))[self.sample] for leaf in flatten(next(iter(self.given.values())))]
 
     def channels_last(self, array):
         """Return an input or output with its channels last."""

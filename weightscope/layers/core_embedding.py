@@ -3,6 +3,7 @@
 import numpy as np
 
 from weightscope.errors import NotReplayable
+from weightscope.kernels.noting import note
 from weightscope.kernels.quantizing import from_groups, halves, whole_product
 from weightscope.layers.quantization import Quantized
 from weightscope.model.layer import Weight, keras_layer
@@ -54,6 +55,7 @@ class Embedding(Quantized):
         if indices.size and (indices.min() < -len(embeddings) or indices.max() >= len(embeddings)):
             raise NotReplayable(f"layer {self.name!r}: an index lies outside 0 … {len(embeddings) - 1}")
         if not self.whole:
+            note(embeddings=embeddings)
             return embeddings[indices]
         rows, scale = embeddings[indices], self.scale_of(indices, beside["embeddings_scale"])
         rows = halves(rows, self.output_dim) if self.mode == "int4" else rows

@@ -203,12 +203,13 @@ class Dot(Layer):
     axes: "int | tuple"
     normalize: bool = False
 
-    def _axes(self, x):
+    def axes_of(self, x):
+        """Return the axis of each of two inputs that is summed over, for their ranks ``x``."""
         axes = (self.axes,) * 2 if isinstance(self.axes, int) else self.axes
         return [axis % rank for axis, rank in zip(axes, x, strict=True)]
 
     def shape(self, x):
-        first, second = self._axes(map(len, x))
+        first, second = self.axes_of(map(len, x))
         y = (*x[0][:first], *x[0][first + 1:], *x[1][1:second], *x[1][second + 1:])
         return y if len(y) > 1 else (*y, 1)
 
@@ -216,7 +217,8 @@ class Dot(Layer):
         return None
 
     def forward(self, x):
-        x = [np.moveaxis(item, axis, -1) for item, axis in zip(x, self._axes(item.ndim for item in x), strict=True)]
+        axes = self.axes_of(item.ndim for item in x)
+        x = [np.moveaxis(item, axis, -1) for item, axis in zip(x, axes, strict=True)]
         x = x if x[0].dtype == x[1].dtype else together(*x)
         if self.normalize and x[0].dtype.kind in "biu":
             raise NotReplayable(self.about("Keras cannot normalize whole numbers"))
