@@ -3,12 +3,13 @@
 import keras
 import numpy as np
 import pytest
+from edited_models import edited
 from running import run
 
 import weightscope
 from weightscope.errors import Unreadable
 from weightscope.replaying.inputs import for_model
-from weightscope.replaying.samples import batch_size_for, contradiction, made_up_samples
+from weightscope.replaying.samples import batch_size_for, contradiction, made_up_samples, samples_of
 
 X = np.random.default_rng(0).normal(size=(6, 3, 2)).astype("float32")
 
@@ -113,3 +114,21 @@ def test_a_record_knows_its_batches(models, tmp_path):
     np.savez(tmp_path / "record.npz", **found)
     assert '"batch_size": 2' in str(found["weightscope"])
     assert weightscope.verify(models["stateful"], against=tmp_path / "record.npz")
+
+
+def test_a_size_below_nothing_makes_no_batch_of_it(tmp_path):
+    """What a damaged file says may be negative: no number of values is made of that."""
+    path = tmp_path / "m.keras"
+    edited("sample_models/lstm_nested.keras", path, lambda config: _units(config, -3))
+    model = weightscope.load(path)
+    x = np.load("sample_models/lstm_nested_input.npy")
+    assert samples_of(model, x).batch_size == 32
+    assert model.values_of_sample([x.shape]) is None
+
+
+def _units(value, size):
+    """Change the units of all layers of a config."""
+    for inner in value if isinstance(value, list) else value.values() if isinstance(value, dict) else ():
+        _units(inner, size)
+    if isinstance(value, dict) and "units" in value:
+        value["units"] = size

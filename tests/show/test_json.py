@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 
 import numpy as np
 import pytest
@@ -75,7 +76,8 @@ def test_names_stay_what_they_are(shown):
 
 
 @pytest.mark.parametrize(("value", "text"), [(float("nan"), "NaN"), (float("inf"), "Infinity"),
-                                             (-float("inf"), "-Infinity"), (1.5, 1.5), (None, None), (True, True)])
+                                             (-float("inf"), "-Infinity"), (1.5, 1.5), (None, None), (True, True),
+                                             (1 + 2j, "1+2j"), (complex(math.nan, 0), "nan+0j")])
 def test_numbers_that_json_lacks_are_words(value, text):
     assert report.plain({"a": [value]}) == {"a": [text]}
     strict(json.dumps(report.plain({"a": [value]})))

@@ -21,7 +21,7 @@ class Shapes:
         if None in found.values() or self._mixes_samples(found):
             return None
         flat = flatten_shapes(list(found.values()))
-        if any(len(shape) < 2 or None in shape for shape in flat):
+        if any(len(shape) < 2 or None in shape or min(shape) < 0 for shape in flat):
             return None
         return sum(math.prod(shape) for shape in flat)
 

@@ -179,7 +179,7 @@ def plain(value):
         return [plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    return value
+    return str(value).strip("()") if isinstance(value, complex) else value
 
 
 def _ledger(view):
