@@ -51,6 +51,7 @@ def agree(opened, model, x):
 def test_a_folder_is_read_whole(model, folder, x):
     opened = weightscope.load(folder)
     assert opened.saved.format == "SavedModel folder"
+    assert (opened.saved.keras_version, opened.saved.backend) == (K.__version__, "tensorflow")
     assert opened.ledger.optimizer
     agree(opened, model, x)
 

@@ -120,10 +120,13 @@ class Saved:
 
     @property
     def is_old(self) -> bool:
-        """Whether the file is of Keras 1 or 2: by its version, or without one by its format."""
+        """Whether the file is of Keras 1 or 2: by its version, or without one by its format.
+
+        What Keras 3 exports as a SavedModel holds no configuration.
+        """
         if self.keras_version:
             return str(self.keras_version).split(".")[0] in ("0", "1", "2")
-        return self.order is not None
+        return self.order is not None or (self.format == "SavedModel folder" and self.config is not None)
 
     def take_config(self, other: "Saved") -> None:
         """Take the configuration of another file, and the version it is written in; the arrays stay this file's."""

@@ -37,20 +37,24 @@ def read(folder: str) -> Saved:
         except BaseException:
             source.close()
             raise
-    saved.config = _config(folder)
+    _describe(saved, folder)
     if saved.config is None or saved.objects is None:
         saved.config, saved.order = None, tensor_bundle.groups(saved)
     return saved
 
 
-def _config(folder: str):
-    """The configuration of the model that is the root of all objects; None without one."""
+def _describe(saved: Saved, folder: str):
+    """Fill in what Keras says of the root of all objects: the model's configuration, and which Keras wrote it."""
     metadata = _root_metadata(folder)
-    if not metadata.strip():
-        return None
-    found = parsed_json(metadata, "the description of its root")
-    if not isinstance(found, dict):
-        return None
+    found = parsed_json(metadata, "the description of its root") if metadata.strip() else None
+    if isinstance(found, dict):
+        saved.config = _config(found)
+        saved.keras_version, saved.backend = (
+            found[key] if isinstance(found.get(key), str) else None for key in ("keras_version", "backend"))
+
+
+def _config(found: dict):
+    """The configuration of a model in the description of it; None without one."""
     inner = found["model_config"] if isinstance(found.get("model_config"), dict) else found
     if not isinstance(inner.get("class_name"), str) or not isinstance(inner.get("config"), (dict, list)):
         return None
